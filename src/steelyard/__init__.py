@@ -1,0 +1,1 @@
+"""Weighs, diagnoses and serves semantic search over Chinese and multilingual texts."""

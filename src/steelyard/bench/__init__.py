@@ -1,0 +1,1 @@
+"""Runs systems over suites and keeps what came out."""

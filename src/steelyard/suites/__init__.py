@@ -1,0 +1,1 @@
+"""What is weighed on: queries, documents, judgements, and the trap annotations where there are any."""

@@ -1,0 +1,1 @@
+"""Texts before they reach a model: cleaning, segmentation, chunks."""
