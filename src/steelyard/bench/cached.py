@@ -1,0 +1,134 @@
+"""Encoders and rerankers that ask the cache first and open the real engine only for what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from steelyard.bench.cache import VectorCache, key_of
+from steelyard.engines.base import BaseEncoder, BaseReranker
+from steelyard.engines.protocol import Encoder, EngineInfo, Reranker
+from steelyard.errors import StoreError
+from steelyard.types import Role, Scores, Vectors
+
+CHUNK = 256  # texts computed between two writes: what an interruption can cost
+
+
+@dataclass(slots=True)
+class CacheUse:
+    """Counts of one run.
+
+    Attributes:
+        found: texts or pairs that the cache knew.
+        computed: texts or pairs that an engine computed.
+        trouble: why the cache was not written, empty where all was well.
+    """
+
+    found: int = 0
+    computed: int = 0
+    trouble: str = ""
+
+
+class CachedEncoder(BaseEncoder):
+    """Same numbers as ``inner``, computed once.
+
+    Args:
+        inner: the engine; it loads its weights at its first call, which may never come.
+        cache: where vectors are kept; None computes all.
+        use: counts that this encoder adds to.
+        on_batch: called with (texts done, texts in this call) after every chunk.
+    """
+
+    def __init__(
+        self,
+        inner: Encoder,
+        cache: VectorCache | None,
+        use: CacheUse,
+        on_batch: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._inner = inner
+        self._cache = cache
+        self._use = use
+        self._on_batch = on_batch or (lambda done, total: None)
+
+    @property
+    def info(self) -> EngineInfo:
+        """The inner engine's."""
+        return self._inner.info
+
+    def close(self) -> None:
+        """Closes the inner engine."""
+        self._inner.close()
+
+    def _encode(self, texts: Sequence[str], role: Role, instruction: str | None) -> Vectors:
+        print_of = self.info.fingerprint
+        asked = "default" if instruction is None else f"given:{instruction}"
+        keys = [key_of(print_of, role.value, asked, t) for t in texts]
+        known = _look_up(self._cache, keys, self._use)
+        self._use.found += len(known)
+        missing = [i for i, k in enumerate(keys) if k not in known]
+        done = len(known)
+        for start in range(0, len(missing), CHUNK):
+            some = missing[start : start + CHUNK]
+            rows = self._inner.encode([texts[i] for i in some], role, instruction)
+            fresh = [(keys[i], rows[j]) for j, i in enumerate(some)]
+            known.update(fresh)
+            _store(self._cache, print_of, fresh, self._use)
+            self._use.computed += len(some)
+            done += len(some)
+            self._on_batch(done, len(texts))
+        return np.stack([known[k] for k in keys])
+
+
+class CachedReranker(BaseReranker):
+    """Same scores as ``inner``, computed once for each query and document."""
+
+    def __init__(self, inner: Reranker, cache: VectorCache | None, use: CacheUse) -> None:
+        self._inner = inner
+        self._cache = cache
+        self._use = use
+
+    @property
+    def info(self) -> EngineInfo:
+        """The inner engine's."""
+        return self._inner.info
+
+    def close(self) -> None:
+        """Closes the inner engine."""
+        self._inner.close()
+
+    def _score(self, query: str, documents: Sequence[str], instruction: str | None) -> Scores:
+        print_of = self.info.fingerprint
+        asked = "default" if instruction is None else f"given:{instruction}"
+        keys = [key_of(print_of, "pair", asked, query, d) for d in documents]
+        known = _look_up(self._cache, keys, self._use)
+        self._use.found += len(known)
+        missing = [i for i, k in enumerate(keys) if k not in known]
+        if missing:
+            scores = self._inner.score(query, [documents[i] for i in missing], instruction)
+            fresh = [(keys[i], scores[j : j + 1]) for j, i in enumerate(missing)]
+            known.update(fresh)
+            _store(self._cache, print_of, fresh, self._use)
+            self._use.computed += len(missing)
+        return np.concatenate([known[k] for k in keys])
+
+
+def _look_up(cache: VectorCache | None, keys: Sequence[bytes], use: CacheUse) -> dict[bytes, Vectors]:
+    if cache is None:
+        return {}
+    try:
+        return cache.get_many(keys)
+    except StoreError as wrong:
+        use.trouble = str(wrong)
+        return {}
+
+
+def _store(cache: VectorCache | None, model: str, items: list[tuple[bytes, Vectors]], use: CacheUse) -> None:
+    if cache is None or use.trouble:
+        return
+    try:
+        cache.put_many(model, items)
+    except StoreError as wrong:  # a full disk must not cost the run
+        use.trouble = str(wrong)
