@@ -52,7 +52,7 @@ class Recipe(BaseModel):
     dimension: int = Field(0, ge=0, description="native size of a vector; 0 for a reranker")
     matryoshka: bool = False
     min_dimension: int = Field(0, ge=0, description="smallest size the model was trained for; 0 without matryoshka")
-    max_tokens: int = Field(ge=1, description="longest input in tokens, special tokens included")
+    max_tokens: int = Field(ge=0, description="longest input in tokens, special tokens included; 0 for no limit")
     query_template: str = "{text}"
     document_template: str = "{text}"
     instruction: str | None = Field(None, description="default task instruction of queries")
