@@ -1,0 +1,69 @@
+"""Retrieval by the cosine of one vector a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from steelyard.engines.protocol import Encoder
+from steelyard.engines.vectors import normalised
+from steelyard.errors import UsageError
+from steelyard.retrieval.exact import ExactIndex
+from steelyard.retrieval.protocol import Progress, silent
+from steelyard.types import Document, Query, Ranking, Role, Vectors
+
+_TEXTS_A_CALL = 256
+
+
+class DenseRetriever:
+    """Encodes documents and queries and ranks by cosine, exactly.
+
+    Args:
+        encoder: what makes the vectors.
+        dimension: keep so many leading dimensions and normalise again; None keeps all. Whether the model was trained
+            for it is the recipe's to say (:meth:`steelyard.models.recipe.Recipe.check_dimension`).
+        instruction: task text of queries; None for the model's default, "" for none.
+    """
+
+    def __init__(self, encoder: Encoder, dimension: int | None = None, instruction: str | None = None) -> None:
+        self._encoder = encoder
+        self._dimension = dimension
+        self._instruction = instruction
+        self._index: ExactIndex | None = None
+
+    def index(self, documents: Sequence[Document], progress: Progress = silent) -> None:
+        """Encodes the documents; a second call replaces the first."""
+        vectors = self._encode([d.text for d in documents], Role.DOCUMENT, progress)
+        self._index = ExactIndex([d.id for d in documents], vectors)
+
+    def search(self, queries: Sequence[Query], k: int, progress: Progress = silent) -> list[Ranking]:
+        """One ranking of at most k hits a query, in the order of ``queries``.
+
+        Raises:
+            UsageError: nothing was indexed.
+        """
+        if self._index is None:
+            raise UsageError("index documents before searching them")
+        vectors = self._encode([q.text for q in queries], Role.QUERY, progress)
+        return self._index.search([q.id for q in queries], vectors, k)
+
+    def _encode(self, texts: list[str], role: Role, progress: Progress) -> Vectors:
+        """float32[n, d], unit rows; written straight into one array, so that they are never held twice."""
+        stage = "search" if role is Role.QUERY else "index"
+        instruction = self._instruction if role is Role.QUERY else None
+        rows = np.zeros((0, 0), dtype=np.float32)
+        for start in range(0, len(texts), _TEXTS_A_CALL):
+            part = self._encoder.encode(texts[start : start + _TEXTS_A_CALL], role, instruction)
+            part = self._cut(part)
+            if start == 0:
+                rows = np.empty((len(texts), part.shape[1]), dtype=np.float32)
+            rows[start : start + len(part)] = part
+            progress(stage, start + len(part), len(texts))
+        return rows
+
+    def _cut(self, rows: Vectors) -> Vectors:
+        if self._dimension is not None and not 1 <= self._dimension <= rows.shape[1]:
+            model = self._encoder.info.model
+            raise UsageError(f"{model} gives {rows.shape[1]} dimensions; {self._dimension} cannot be cut from them")
+        return normalised(rows[:, : self._dimension])

@@ -1,0 +1,67 @@
+"""A second, dearer look at the first hits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from steelyard.engines.protocol import Reranker
+from steelyard.errors import UsageError
+from steelyard.retrieval.protocol import Progress, Retriever, silent
+from steelyard.types import Document, Query, Ranking, Scores, ranked_arrays
+
+
+class RerankedRetriever:
+    """Ranks by ``first``, then puts its first hits in the reranker's order.
+
+    The hits below ``top`` keep their order under the reranked ones. The reranker never saw them, so their scores only
+    say that order: each is the next float32 below the one before it.
+
+    Args:
+        first: what recalls.
+        reranker: what scores the first hits.
+        top: how many hits are reranked, also where fewer are asked for.
+        instruction: task text for the reranker; None for its default.
+
+    Raises:
+        UsageError: top is less than 1.
+    """
+
+    def __init__(self, first: Retriever, reranker: Reranker, top: int = 50, instruction: str | None = None) -> None:
+        if top < 1:
+            raise UsageError(f"at least one hit must be reranked, not {top}")
+        self._first = first
+        self._reranker = reranker
+        self._top = top
+        self._instruction = instruction
+        self._texts: dict[str, str] = {}
+
+    def index(self, documents: Sequence[Document], progress: Progress = silent) -> None:
+        """Gives the documents to the first retriever and keeps their texts."""
+        self._first.index(documents, progress)
+        self._texts = {d.id: d.text for d in documents}
+
+    def search(self, queries: Sequence[Query], k: int, progress: Progress = silent) -> list[Ranking]:
+        """One ranking of at most k hits a query, in the order of ``queries``."""
+        recalled = self._first.search(queries, max(k, self._top))
+        rankings = []
+        for i, (query, ranking) in enumerate(zip(queries, recalled, strict=True)):
+            rankings.append(self._rerank(query, ranking, k))
+            progress("search", i + 1, len(queries))
+        return rankings
+
+    def _rerank(self, query: Query, ranking: Ranking, k: int) -> Ranking:
+        head, tail = ranking.document_ids[: self._top], ranking.document_ids[self._top :]
+        scores = self._reranker.score(query.text, [self._texts[i] for i in head], self._instruction)
+        best = ranked_arrays(query.id, head, scores)
+        below = _descending(best.scores[-1] if len(best) else np.float32(0), len(tail))
+        return Ranking(query.id, (best.document_ids + tail)[:k], np.concatenate([best.scores, below])[:k])
+
+
+def _descending(above: np.float32, count: int) -> Scores:
+    """float32[count]: each the next value below the one before it, the first below ``above``."""
+    values = np.empty(count, dtype=np.float32)
+    for i in range(count):
+        above = values[i] = np.nextafter(above, np.float32(-np.inf))
+    return values

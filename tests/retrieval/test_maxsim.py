@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from retrieval_fakes import info
+
+from steelyard.engines.load import open_token_encoder
+from steelyard.engines.protocol import Reranker
+from steelyard.models.registry import load_recipe
+from steelyard.retrieval.maxsim import MaxSimReranker, max_sim
+from steelyard.types import Role
+
+
+class LetterEncoder:
+    """One unit vector a letter; records the size of its calls."""
+
+    def __init__(self):
+        self.calls = []
+
+    @property
+    def info(self):
+        return info("letters", 26)
+
+    def encode_tokens(self, texts, role):
+        self.calls.append((len(texts), role))
+        return [np.eye(26, dtype=np.float32)[[ord(c) - 97 for c in t]].reshape(len(t), 26) for t in texts]
+
+
+def test_the_share_of_query_letters_in_the_document():
+    reranker = MaxSimReranker(LetterEncoder())
+    assert isinstance(reranker, Reranker)
+    assert list(reranker.score("abca", ["abc", "xa", "xyz", "", "xa"])) == [1, 0.5, 0, -1, 0.5]
+
+
+def test_an_empty_query_tells_no_documents_apart():
+    assert list(MaxSimReranker(LetterEncoder()).score("", ["a", ""])) == [0, 0]
+    assert MaxSimReranker(LetterEncoder()).score("a", []).shape == (0,)
+
+
+def test_documents_come_in_parts():
+    encoder = LetterEncoder()
+    scores = MaxSimReranker(encoder).score("a", ["a" * (i + 1) for i in range(70)])
+    assert (scores == 1).all()
+    assert encoder.calls == [(1, Role.QUERY), (32, Role.DOCUMENT), (32, Role.DOCUMENT), (6, Role.DOCUMENT)]
+
+
+def test_its_fingerprint_is_not_its_encoders():
+    encoder = LetterEncoder()
+    assert MaxSimReranker(encoder).info.fingerprint != encoder.info.fingerprint
+    assert MaxSimReranker(encoder).info.model == "maxsim(letters)"
+
+
+def test_max_sim_against_the_definition():
+    rng = np.random.default_rng(0)
+    query, document = (rng.standard_normal((n, 8)).astype(np.float32) for n in (5, 9))
+    wanted = sum(max(float(q @ d) for d in document) for q in query) / 5
+    assert max_sim(query, document) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_real_token_states_prefer_the_answer():
+    reranker = MaxSimReranker(open_token_encoder(load_recipe("minilm-en")))
+    scores = reranker.score("how do I get my money back", ["ways to request a refund", "the moon is full tonight"])
+    assert scores[0] > scores[1] + 0.1
+    reranker.close()
