@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from steelyard.errors import DataError, UsageError
+from steelyard.stats.power import (
+    critical_losses,
+    mcnemar_power,
+    queries_needed,
+    smallest_difference,
+    smallest_mean_difference,
+)
+
+
+@given(st.integers(0, 3000), st.sampled_from([0.05, 0.01, 0.05 / 190]))
+def test_critical_losses_are_the_last_significant_ones(m, alpha):
+    losses = int(critical_losses(np.array([m]), alpha)[0])
+    assert losses == -1 or stats.binomtest(losses, m).pvalue <= alpha * (1 + 1e-9)
+    if m:
+        assert losses + 1 > m // 2 or stats.binomtest(losses + 1, m).pvalue > alpha * (1 - 1e-9)
+
+
+@given(st.integers(1, 14), st.floats(0, 0.5), st.floats(0, 0.5))
+def test_power_equals_enumeration(n, only_a, only_b):
+    total = 0.0
+    for wins in range(n + 1):
+        for losses in range(n + 1 - wins):
+            chance = stats.multinomial.pmf([wins, losses, n - wins - losses], n, [only_a, only_b, 1 - only_a - only_b])
+            if wins + losses and stats.binomtest(wins, wins + losses).pvalue <= 0.05:
+                total += chance
+    assert mcnemar_power(n, only_a, only_b) == pytest.approx(total, abs=1e-6)
+
+
+def test_power_agrees_with_simulation():
+    rng = np.random.default_rng(0)
+    draws = rng.multinomial(200, [0.15, 0.06, 0.79], size=1_500)
+    p = [stats.binomtest(w, w + lo).pvalue for w, lo in draws[:, :2]]
+    assert mcnemar_power(200, 0.15, 0.06) == pytest.approx(np.mean(np.array(p) <= 0.05), abs=0.03)
+
+
+def test_the_published_eight_queries():
+    assert smallest_difference(8).observed == 0.75
+    assert smallest_difference(8).difference == pytest.approx(0.801, abs=0.001)
+    needed = queries_needed(0.875, 1.0)
+    assert needed.n == 62
+    assert needed.discordance == pytest.approx(0.125)
+    assert mcnemar_power(62, 0.125, 0) >= 0.8 > mcnemar_power(61, 0.125, 0)
+    assert str(needed).startswith("62 queries are needed to tell 87.5 from 100.0")
+
+
+def test_few_queries_show_nothing():
+    assert smallest_difference(5).difference is None
+    assert smallest_difference(5).observed is None
+    assert smallest_difference(6).observed == 1.0
+    assert "cannot show" in str(smallest_difference(0))
+
+
+@settings(max_examples=25)
+@given(st.integers(6, 400), st.floats(0.0, 1.0))
+def test_smallest_difference_has_the_power_it_says(n, discordance):
+    found = smallest_difference(n, discordance)
+    d, c = found.difference, found.discordance
+    assert d <= c + 1e-9
+    assert mcnemar_power(n, (c + d) / 2, (c - d) / 2) >= 0.8 - 1e-6
+    assert mcnemar_power(n, (c + d) / 2 - 0.02, (c - d) / 2 + 0.02) < 0.8 or d < 0.04 or d == c
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 19), st.integers(1, 19), st.booleans())
+def test_queries_needed_is_enough_and_symmetric(a, b, least):
+    if a == b:
+        return
+    discordance = abs(a - b) / 20 if least else None
+    one, other = queries_needed(a / 20, b / 20, discordance), queries_needed(b / 20, a / 20, discordance)
+    assert one.n == other.n
+    up, down = (one.discordance + abs(a - b) / 20) / 2, (one.discordance - abs(a - b) / 20) / 2
+    assert all(mcnemar_power(one.n + extra, up, max(0, down)) >= 0.8 for extra in range(30))
+
+
+def test_tiny_differences_need_more_than_can_be_asked():
+    assert queries_needed(0.5, 0.5 + 1e-6).n is None
+    assert "more than" in str(queries_needed(0.5, 0.5 + 1e-6))
+
+
+def test_graded_measures():
+    assert smallest_mean_difference(100, 0.2) == pytest.approx(0.0560, abs=1e-3)
+    assert smallest_mean_difference(1, 0.2) is None
+    assert smallest_mean_difference(100, 0.0) is None
+
+
+def test_refusals():
+    with pytest.raises(UsageError):
+        queries_needed(0.5, 0.5)
+    with pytest.raises(UsageError):
+        queries_needed(0.5, 1.5)
+    with pytest.raises(DataError, match=r"disagree on a share of 0\.1 to 0\.3"):
+        queries_needed(0.9, 0.8, 0.5)
+    with pytest.raises(UsageError):
+        smallest_difference(-1)
+    with pytest.raises(UsageError):
+        smallest_difference(10, 1.5)
