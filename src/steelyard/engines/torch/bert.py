@@ -1,0 +1,132 @@
+"""BERT and XLM-RoBERTa over packed texts.
+
+Shapes: ``n`` texts, ``t`` tokens of a pack, ``h`` hidden, ``q`` heads, ``d`` size of a head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn.functional import gelu
+
+from steelyard.engines.torch.attention import KeyValue, attend
+from steelyard.engines.torch.layers import LayerNorm, Table, in_slices
+from steelyard.engines.torch.linear import Linear, MakeLinear
+from steelyard.engines.torch.pack import Pack
+from steelyard.engines.torch.shape import Shape
+from steelyard.engines.torch.weights import Checkpoint
+
+ANCHOR = "embeddings.word_embeddings.weight"
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    query: Linear
+    key: Linear
+    value: Linear
+    out: Linear
+    attention_norm: LayerNorm
+    up: Linear
+    down: Linear
+    norm: LayerNorm
+    heads: int
+
+    def __call__(self, x: Tensor, pack: Pack, rows: Tensor | None) -> Tensor:
+        wanted = x if rows is None else x[rows]
+        query, key, value = (
+            linear(source).unflatten(1, (self.heads, -1))
+            for linear, source in ((self.query, wanted), (self.key, x), (self.value, x))
+        )
+        seen = attend(query, key, value, pack.runs, causal=False)
+        wanted = self.attention_norm(wanted + self.out(seen))
+        return self.norm(wanted + in_slices(lambda part: self.down(gelu(self.up(part))), wanted))
+
+
+class Bert:
+    """The trunk; see :class:`steelyard.engines.torch.layers.Trunk`.
+
+    Args:
+        checkpoint: the tensors.
+        shape: their sizes.
+        make: the kind of linear layer.
+        device: where norms and tables go.
+
+    Raises:
+        WeightsError: a tensor is missing or has another shape.
+    """
+
+    causal = False
+
+    def __init__(self, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str = "cpu") -> None:
+        root = checkpoint.root(ANCHOR)
+        checkpoint.expect({root + name: size for name, size in tensor_shapes(shape).items()})
+        self.shape = shape
+        self._words = Table(checkpoint.tensor(root + ANCHOR), device)
+        self._places = checkpoint.copy(f"{root}embeddings.position_embeddings.weight", device)
+        self._type = checkpoint.copy(f"{root}embeddings.token_type_embeddings.weight", device)[0]
+        reader = _Reader(checkpoint, make, shape, device)
+        self._norm = reader.norm(f"{root}embeddings.LayerNorm")
+        self._layers = [reader.layer(f"{root}encoder.layer.{i}.") for i in range(shape.layers)]
+
+    def __call__(self, pack: Pack, rows: Tensor | None = None, prefix: list[KeyValue] | None = None) -> Tensor:
+        """See :class:`steelyard.engines.torch.layers.Trunk`; a prefix is never given."""
+        places = self._places[pack.positions + self.shape.first_position]
+        x = self._norm(self._words(pack.ids) + places + self._type)
+        for layer in self._layers[:-1]:
+            x = layer(x, pack, None)
+        return self._layers[-1](x, pack, rows)
+
+
+def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
+    """Every tensor of the trunk by its name behind the root."""
+    h, f = shape.hidden, shape.inner
+    found: dict[str, tuple[int, ...]] = {
+        ANCHOR: (shape.vocabulary, h),
+        "embeddings.position_embeddings.weight": (shape.max_tokens + shape.first_position, h),
+        "embeddings.token_type_embeddings.weight": (shape.types, h),
+        **_norm_shape("embeddings.LayerNorm", h),
+    }
+    for i in range(shape.layers):
+        at = f"encoder.layer.{i}."
+        for name in ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"):
+            found |= _linear_shape(at + name, h, h)
+        found |= _linear_shape(f"{at}intermediate.dense", f, h) | _linear_shape(f"{at}output.dense", h, f)
+        found |= _norm_shape(f"{at}attention.output.LayerNorm", h) | _norm_shape(f"{at}output.LayerNorm", h)
+    return found
+
+
+def _linear_shape(name: str, outputs: int, inputs: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+
+
+def _norm_shape(name: str, size: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (size,), f"{name}.bias": (size,)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    checkpoint: Checkpoint
+    make: MakeLinear
+    shape: Shape
+    device: str
+
+    def linear(self, name: str) -> Linear:
+        return self.make(self.checkpoint.tensor(f"{name}.weight"), self.checkpoint.tensor(f"{name}.bias"))
+
+    def norm(self, name: str) -> LayerNorm:
+        weight, bias = (self.checkpoint.copy(f"{name}.{part}", self.device) for part in ("weight", "bias"))
+        return LayerNorm(weight, bias, self.shape.eps)
+
+    def layer(self, at: str) -> _Layer:
+        return _Layer(
+            query=self.linear(f"{at}attention.self.query"),
+            key=self.linear(f"{at}attention.self.key"),
+            value=self.linear(f"{at}attention.self.value"),
+            out=self.linear(f"{at}attention.output.dense"),
+            attention_norm=self.norm(f"{at}attention.output.LayerNorm"),
+            up=self.linear(f"{at}intermediate.dense"),
+            down=self.linear(f"{at}output.dense"),
+            norm=self.norm(f"{at}output.LayerNorm"),
+            heads=self.shape.heads,
+        )

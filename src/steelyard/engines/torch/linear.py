@@ -1,0 +1,97 @@
+"""Linear layers in the numbers and the layout that the processor multiplies fastest.
+
+Shapes: ``t`` tokens, ``i`` inputs, ``o`` outputs. Every kind takes float32 or its own ``dtype`` and gives ``dtype``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from steelyard.engines.torch.precision import Machine, Precision
+
+_ONEDNN = ("_reorder_linear_weight", "_linear_pointwise")
+
+
+class Linear(Protocol):
+    """``x @ weight.T + bias``."""
+
+    dtype: torch.dtype
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[t, o] in ``dtype``."""
+
+
+MakeLinear = Callable[[Tensor, Tensor | None], Linear]
+"""From weight [o, i] and bias [o] as the checkpoint stores them."""
+
+
+class PlainLinear:
+    """Torch's own linear, weight kept as it is multiplied; the fallback of every other kind."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, device: str = "cpu") -> None:
+        self.dtype = dtype
+        self._weight = weight.to(device, dtype, copy=True)
+        self._bias = None if bias is None else bias.to(device, dtype, copy=True)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[t, o] in ``dtype``."""
+        return linear(x.to(self.dtype), self._weight, self._bias)
+
+
+class PackedLinear:
+    """oneDNN's linear with the weight laid out once for its kernels; most is gained on small batches.
+
+    The two operators are private to torch: see :func:`packing_is_there`.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.to(dtype).contiguous())
+        self._bias = None if bias is None else bias.to(dtype, copy=True)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[t, o] in ``dtype``."""
+        x = x.to(self.dtype)
+        done: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, "none", [], "")
+        return done
+
+
+class StoredLinear:
+    """Weight kept in bf16 as the checkpoint has it, often still in the mapped file, and multiplied in fp32."""
+
+    dtype = torch.float32
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self._weight = weight.to(torch.bfloat16)
+        self._bias = None if bias is None else bias.float()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """float32[t, o]."""
+        return linear(x.float(), self._weight.float(), self._bias)
+
+
+def maker(precision: Precision, machine: Machine, device: str = "cpu") -> MakeLinear:
+    """The kind of linear layer for these numbers on this machine."""
+    if precision is Precision.INT8:
+        from steelyard.engines.torch.int8 import Int8Linear
+
+        return Int8Linear
+    dtype = torch.bfloat16 if precision is Precision.BF16 else torch.float32
+    if device != "cpu":
+        return partial(PlainLinear, dtype=dtype, device=device)
+    if precision is Precision.BF16 and not machine.fast_bf16:
+        return StoredLinear
+    if packing_is_there():
+        return partial(PackedLinear, dtype=dtype)
+    return partial(PlainLinear, dtype=dtype)
+
+
+def packing_is_there() -> bool:
+    """Whether this torch has the private oneDNN operators of :class:`PackedLinear`."""
+    return bool(torch.backends.mkldnn.is_available()) and all(hasattr(torch.ops.mkldnn, name) for name in _ONEDNN)

@@ -1,0 +1,161 @@
+"""The Qwen3 decoder over packed texts, with a prefix that all of them may share.
+
+Shapes: ``n`` texts, ``t`` tokens of a pack, ``h`` hidden, ``f`` inner, ``q`` query heads, ``k`` key heads, ``d`` size
+of a head, ``p`` tokens of the prefix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn.functional import silu
+
+from steelyard.engines.torch.attention import KeyValue, attend
+from steelyard.engines.torch.layers import RMSNorm, Table, in_slices, rotary, rotate
+from steelyard.engines.torch.linear import Linear, MakeLinear
+from steelyard.engines.torch.pack import Pack, pack
+from steelyard.engines.torch.shape import Rope, Shape
+from steelyard.engines.torch.weights import Checkpoint
+
+ANCHOR = "embed_tokens.weight"
+Turn = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    norm: RMSNorm
+    query: Linear
+    key: Linear
+    value: Linear
+    query_norm: RMSNorm
+    key_norm: RMSNorm
+    out: Linear
+    inner_norm: RMSNorm
+    gate: Linear
+    up: Linear
+    down: Linear
+    head: int
+
+    def keys_values(self, normed: Tensor, turn: Turn) -> KeyValue:
+        key = rotate(self.key_norm(self.key(normed).unflatten(1, (-1, self.head))), *turn)
+        return KeyValue(key.to(self.key.dtype), self.value(normed).unflatten(1, (-1, self.head)))
+
+    def queries(self, normed: Tensor, turn: Turn) -> Tensor:
+        query = rotate(self.query_norm(self.query(normed).unflatten(1, (-1, self.head))), *turn)
+        return query.to(self.query.dtype)
+
+    def finish(self, x: Tensor, seen: Tensor) -> Tensor:
+        x = x + self.out(seen)
+        return x + in_slices(self._inner, self.inner_norm(x))
+
+    def _inner(self, x: Tensor) -> Tensor:
+        return self.down(silu(self.gate(x)) * self.up(x))
+
+
+class Qwen3:
+    """The trunk; see :class:`steelyard.engines.torch.layers.Trunk`.
+
+    Args:
+        checkpoint: the tensors.
+        shape: their sizes.
+        make: the kind of linear layer.
+        device: where norms and tables go.
+
+    Raises:
+        WeightsError: a tensor is missing or has another shape.
+    """
+
+    causal = True
+
+    def __init__(self, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str = "cpu") -> None:
+        root = checkpoint.root(ANCHOR)
+        checkpoint.expect({root + name: size for name, size in tensor_shapes(shape).items()})
+        self.shape = shape
+        self._rope = shape.rope or Rope(1_000_000.0)
+        self._device = device
+        self._words = Table(checkpoint.tensor(root + ANCHOR), device)
+        reader = _Reader(checkpoint, make, shape, device)
+        self._layers = [reader.layer(f"{root}layers.{i}.") for i in range(shape.layers)]
+        self._norm = reader.norm(f"{root}norm")
+
+    def __call__(self, pack: Pack, rows: Tensor | None = None, prefix: list[KeyValue] | None = None) -> Tensor:
+        """See :class:`steelyard.engines.torch.layers.Trunk`."""
+        turn = rotary(pack.positions, self.shape.head, self._rope)
+        x = self._words(pack.ids)
+        for i, layer in enumerate(self._layers):
+            normed = layer.norm(x)
+            own = layer.keys_values(normed, turn)
+            if rows is not None and i == self.shape.layers - 1:
+                x, normed, turn = x[rows], normed[rows], (turn[0][rows], turn[1][rows])
+            before = prefix[i] if prefix else None
+            seen = attend(layer.queries(normed, turn), own.key, own.value, pack.runs, causal=True, prefix=before)
+            x = layer.finish(x, seen)
+        return self._norm(x)
+
+    def prefix(self, ids: list[int]) -> list[KeyValue]:
+        """Keys and values of every layer for tokens that stand before every text.
+
+        The last layer's are had without running its other parts.
+        """
+        alone = pack([ids], device=self._device)
+        turn = rotary(alone.positions, self.shape.head, self._rope)
+        x = self._words(alone.ids)
+        found = []
+        for i, layer in enumerate(self._layers):
+            normed = layer.norm(x)
+            own = layer.keys_values(normed, turn)
+            found.append(own)
+            if i < self.shape.layers - 1:
+                x = layer.finish(x, attend(layer.queries(normed, turn), own.key, own.value, alone.runs, causal=True))
+        return found
+
+
+def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
+    """Every tensor of the trunk by its name behind the root."""
+    h, f, d = shape.hidden, shape.inner, shape.head
+    found: dict[str, tuple[int, ...]] = {ANCHOR: (shape.vocabulary, h), "norm.weight": (h,)}
+    layer: dict[str, tuple[int, ...]] = {
+        "input_layernorm": (h,),
+        "post_attention_layernorm": (h,),
+        "self_attn.q_proj": (shape.heads * d, h),
+        "self_attn.k_proj": (shape.key_heads * d, h),
+        "self_attn.v_proj": (shape.key_heads * d, h),
+        "self_attn.o_proj": (h, shape.heads * d),
+        "self_attn.q_norm": (d,),
+        "self_attn.k_norm": (d,),
+        "mlp.gate_proj": (f, h),
+        "mlp.up_proj": (f, h),
+        "mlp.down_proj": (h, f),
+    }
+    return found | {f"layers.{i}.{n}.weight": s for i in range(shape.layers) for n, s in layer.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    checkpoint: Checkpoint
+    make: MakeLinear
+    shape: Shape
+    device: str
+
+    def linear(self, name: str) -> Linear:
+        return self.make(self.checkpoint.tensor(f"{name}.weight"), None)
+
+    def norm(self, name: str) -> RMSNorm:
+        return RMSNorm(self.checkpoint.copy(f"{name}.weight", self.device), self.shape.eps)
+
+    def layer(self, at: str) -> _Layer:
+        return _Layer(
+            norm=self.norm(f"{at}input_layernorm"),
+            query=self.linear(f"{at}self_attn.q_proj"),
+            key=self.linear(f"{at}self_attn.k_proj"),
+            value=self.linear(f"{at}self_attn.v_proj"),
+            query_norm=self.norm(f"{at}self_attn.q_norm"),
+            key_norm=self.norm(f"{at}self_attn.k_norm"),
+            out=self.linear(f"{at}self_attn.o_proj"),
+            inner_norm=self.norm(f"{at}post_attention_layernorm"),
+            gate=self.linear(f"{at}mlp.gate_proj"),
+            up=self.linear(f"{at}mlp.up_proj"),
+            down=self.linear(f"{at}mlp.down_proj"),
+            head=self.shape.head,
+        )

@@ -1,0 +1,180 @@
+"""The sizes of a trunk, read from ``config.json``; what this package would compute differently is refused here.
+
+Torch is not imported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steelyard.errors import RecipeError
+from steelyard.models.folder import read_json
+
+
+@dataclass(frozen=True, slots=True)
+class Rope:
+    """Rotary positions: ``theta ** (-2i / d) / divisor`` for the i-th pair of a head of d numbers."""
+
+    theta: float
+    divisor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Sizes that all families have.
+
+    Attributes:
+        hidden: numbers of a token's state.
+        layers: how many.
+        heads: query heads.
+        key_heads: key and value heads; fewer than ``heads`` where they are shared.
+        head: numbers of a head.
+        inner: numbers inside the feed-forward part.
+        vocabulary: rows of the embedding table.
+        max_tokens: the longest text that positions reach.
+        eps: added to the variance in norms.
+        first_position: position id of a text's first token.
+        types: rows of the segment table; 0 without one.
+        rope: rotary positions; None for learned ones.
+    """
+
+    hidden: int
+    layers: int
+    heads: int
+    key_heads: int
+    head: int
+    inner: int
+    vocabulary: int
+    max_tokens: int
+    eps: float
+    first_position: int = 0
+    types: int = 0
+    rope: Rope | None = None
+
+
+def read_shape(folder: Path, architecture: str) -> Shape:
+    """The shape of the checkpoint in a folder.
+
+    Args:
+        folder: holds ``config.json``.
+        architecture: what the recipe says: ``bert``, ``xlm-roberta``, ``new`` or ``qwen3``.
+
+    Raises:
+        RecipeError: ``config.json`` is missing, is of another architecture, lacks a field, or asks for something that
+            this package does not compute; names the field.
+    """
+    config = Config(folder / "config.json")
+    config.must("model_type", {"new": ("new", "gte")}.get(architecture, (architecture,)))
+    readers = {"bert": _bert, "xlm-roberta": _bert, "new": _gte, "qwen3": _qwen3}
+    if architecture not in readers:
+        raise RecipeError(f"{folder}: torch runs {', '.join(readers)}, not {architecture}")
+    return readers[architecture](config)
+
+
+class Config:
+    """``config.json`` with errors that name the file and the field."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._values = read_json(path)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value, or ``default`` where it is absent or null."""
+        value = self._values.get(key)
+        return default if value is None else value
+
+    def size(self, key: str, default: int | None = None) -> int:
+        """A whole number of at least one."""
+        value = self.get(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise RecipeError(f"{self._path}: {key} must be a whole number of at least 1, not {value!r}")
+        return value
+
+    def number(self, key: str, default: float) -> float:
+        """A number above zero."""
+        value = self.get(key, default)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+            raise RecipeError(f"{self._path}: {key} must be a number above 0, not {value!r}")
+        return float(value)
+
+    def must(self, key: str, allowed: tuple[Any, ...]) -> None:
+        """Refuses a value that would be computed differently; an absent one is taken for the first allowed."""
+        value = self.get(key, allowed[0])
+        if value not in allowed:
+            some = " or ".join(map(repr, allowed))
+            raise RecipeError(f"{self._path}: {key} is {value!r}; the torch engine runs {some}")
+
+    def rope(self, theta: float, head: int) -> Rope:
+        """Rotary positions in the spelling of transformers 5 (``rope_parameters``) or of earlier ones."""
+        given = self.get("rope_parameters") or self.get("rope_scaling") or {}
+        theta = float(given.get("rope_theta") or self.number("rope_theta", theta))
+        kind = given.get("rope_type") or given.get("type") or "default"
+        if kind == "ntk":
+            factor = float(given["factor"])
+            return Rope(theta * factor, factor ** (2 / head))
+        if kind != "default":
+            raise RecipeError(f"{self._path}: rotary positions of type {kind!r} are not run; default and ntk are")
+        return Rope(theta)
+
+
+def _bert(config: Config) -> Shape:
+    config.must("hidden_act", ("gelu",))
+    config.must("position_embedding_type", ("absolute",))
+    hidden, heads = config.size("hidden_size"), config.size("num_attention_heads")
+    first = 0 if config.get("model_type") == "bert" else config.size("pad_token_id", 1) + 1
+    return Shape(
+        hidden=hidden,
+        layers=config.size("num_hidden_layers"),
+        heads=heads,
+        key_heads=heads,
+        head=hidden // heads,
+        inner=config.size("intermediate_size"),
+        vocabulary=config.size("vocab_size"),
+        max_tokens=config.size("max_position_embeddings") - first,
+        eps=config.number("layer_norm_eps", 1e-12),
+        first_position=first,
+        types=config.size("type_vocab_size"),
+    )
+
+
+def _gte(config: Config) -> Shape:
+    config.must("hidden_act", ("gelu",))
+    config.must("position_embedding_type", ("rope",))
+    config.must("layer_norm_type", ("layer_norm",))
+    config.must("logn_attention_scale", (False,))
+    hidden, heads = config.size("hidden_size"), config.size("num_attention_heads")
+    return Shape(
+        hidden=hidden,
+        layers=config.size("num_hidden_layers"),
+        heads=heads,
+        key_heads=heads,
+        head=hidden // heads,
+        inner=config.size("intermediate_size"),
+        vocabulary=config.size("vocab_size"),
+        max_tokens=config.size("max_position_embeddings"),
+        eps=config.number("layer_norm_eps", 1e-12),
+        types=int(config.get("type_vocab_size", 0)),
+        rope=config.rope(160_000.0, hidden // heads),
+    )
+
+
+def _qwen3(config: Config) -> Shape:
+    config.must("hidden_act", ("silu",))
+    config.must("attention_bias", (False,))
+    config.must("use_sliding_window", (False,))
+    hidden, heads = config.size("hidden_size"), config.size("num_attention_heads")
+    head = config.size("head_dim", 128)
+    return Shape(
+        hidden=hidden,
+        layers=config.size("num_hidden_layers"),
+        heads=heads,
+        key_heads=config.size("num_key_value_heads", heads),
+        head=head,
+        inner=config.size("intermediate_size"),
+        vocabulary=config.size("vocab_size"),
+        max_tokens=config.size("max_position_embeddings"),
+        eps=config.number("rms_norm_eps", 1e-6),
+        rope=config.rope(1_000_000.0, head),
+    )
