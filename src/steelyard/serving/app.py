@@ -1,0 +1,86 @@
+"""The web application around a service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from steelyard import serving
+from steelyard.serving.failures import HttpFailure
+from steelyard.serving.http import Guard
+from steelyard.serving.routes import embeddings, health, metrics, models
+from steelyard.serving.service import Service
+
+
+def build_app(service: Service) -> FastAPI:
+    """The ASGI application of a service; starts and stops its host with its lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(service.host.start)
+        yield
+        await asyncio.to_thread(service.host.stop)
+
+    app = FastAPI(
+        title="Steelyard",
+        version=_version(),
+        description=serving.__doc__ or "",
+        lifespan=lifespan,
+        middleware=[Middleware(Guard, service=service)],
+        exception_handlers={HTTPException: _refused, RequestValidationError: _invalid},
+        redirect_slashes=False,
+    )
+    for endpoint in (embeddings, models, health, metrics):
+        app.include_router(endpoint.router(service))
+    service.metrics.watch_queue(lambda: service.host.waiting)
+    return app
+
+
+async def _refused(request: Request, wrong: Exception) -> Response:
+    if isinstance(wrong, HttpFailure):
+        return wrong.response()
+    if not isinstance(wrong, HTTPException):
+        raise wrong
+    answer = HttpFailure(wrong.status_code, _said(wrong, request)).response()
+    answer.headers.update(wrong.headers or {})
+    return answer
+
+
+def _said(wrong: HTTPException, request: Request) -> str:
+    if wrong.status_code == 404:
+        return f"there is no {request.method} {request.url.path[:100]}; GET /docs shows what there is"
+    return str(wrong.detail)
+
+
+async def _invalid(request: Request, wrong: Exception) -> Response:
+    if not isinstance(wrong, RequestValidationError):
+        raise wrong
+    return _explain(wrong.errors()).response()
+
+
+def _explain(faults: Sequence[Any]) -> HttpFailure:
+    """The first fault in words, without the value that is at fault: it may be a text."""
+    fault = faults[0]
+    if fault["type"] == "json_invalid":
+        return HttpFailure(
+            400, f"the body is not JSON: {fault['ctx']['error']} at {fault['loc'][-1]}", None, "json_invalid"
+        )
+    place = ".".join(str(p) for p in fault["loc"][1:])
+    if not place:
+        return HttpFailure(400, "send a JSON object with Content-Type: application/json", None, "json_invalid")
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return HttpFailure(400, f"{place}: {fault['msg']}{more}", place, fault["type"])
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("steelyard")

@@ -1,0 +1,203 @@
+"""What every endpoint does before and after its own work: JSON in, keys, bounds, the client that goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import orjson
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from steelyard.serving.failures import HttpFailure
+from steelyard.serving.service import Caller, Service
+from steelyard.serving.wire.base import ErrorAnswer
+from steelyard.text.clean import clean
+
+T = TypeVar("T")
+OPEN_PATHS = frozenset({"/health", "/ready"})
+FAILURES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorAnswer, "description": "The request, its size, its key or its pace is at fault"},
+    "5XX": {"model": ErrorAnswer, "description": "The server is at fault, busy past the deadline, or stopping"},
+}
+_TIMEOUT_HEADERS = ("x-request-timeout", "x-stainless-read-timeout", "x-stainless-timeout")
+_log = logging.getLogger("steelyard.serving")
+
+
+class JsonRequest(Request):
+    """Reads JSON with orjson, and what orjson refuses but JSON allows, such as lone surrogates, without it."""
+
+    async def json(self) -> Any:
+        """The body, its texts safe for UTF-8."""
+        if not hasattr(self, "_json"):
+            self._json = read_json(await self.body())
+        return self._json
+
+
+class JsonRoute(APIRoute):
+    """An endpoint that reads its body as :class:`JsonRequest`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler on our own request."""
+        handle = super().get_route_handler()
+
+        async def handle_json(request: Request) -> Response:
+            return await handle(JsonRequest(request.scope, request.receive))
+
+        return handle_json
+
+
+def read_json(body: bytes) -> Any:
+    """The value of a JSON document.
+
+    Raises:
+        json.JSONDecodeError: it is none.
+        HttpFailure: it holds NaN or infinities, is not UTF-8, or is nested too deeply.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return _cleaned(json.loads(body, parse_constant=_refuse))
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, RecursionError) as wrong:
+        kind = "nested too deeply" if isinstance(wrong, RecursionError) else "not JSON in UTF-8"
+        raise HttpFailure(400, f"the body is {kind}", code="json_invalid") from None
+
+
+def _refuse(constant: str) -> Any:
+    raise HttpFailure(400, f"{constant} is not JSON", code="json_invalid")
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_cleaned(v) for v in value]
+    if isinstance(value, dict):
+        return {clean(k): _cleaned(v) for k, v in value.items()}
+    return value
+
+
+def caller_of(request: Request, service: Service) -> Caller:
+    """Who asks, and for how long an answer is worth having: the client's own timeout or the server's deadline."""
+    seconds = service.limits.deadline
+    for header in _TIMEOUT_HEADERS:
+        try:
+            wanted = float(request.headers.get(header, "nan"))
+        except ValueError:
+            continue
+        if wanted > 0 and math.isfinite(wanted):
+            seconds = min(seconds, wanted)
+            break
+    return Caller(request.scope["state"]["client"], seconds)
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, T], service: Service) -> T:
+    """The result of ``work``, which is cancelled when the client goes away first.
+
+    Raises:
+        HttpFailure: 499 when the client has gone; nobody reads it.
+    """
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        service.metrics.abandoned()
+        raise HttpFailure(499, "the client went away", code="abandoned")
+    finally:
+        for pending in (task, gone):
+            if not pending.done():
+                pending.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+class Guard:
+    """ASGI middleware: key, size and pace of a request, its metrics, and a last resort for what nobody foresaw."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            self._admit(scope)
+            await self._app(scope, self._bounded(scope, receive), sending)
+        except HttpFailure as failure:
+            await failure.response()(scope, receive, sending)
+        except Exception as wrong:  # noqa: BLE001 - the message may hold a text, so only the kind is logged
+            _log.error("request failed: %s in %s", type(wrong).__name__, _route(scope))
+            if not status:
+                await HttpFailure(500, "the server failed; its log says where").response()(scope, receive, sending)
+        finally:
+            self._service.metrics.answered(_route(scope), status, time.perf_counter() - began)
+
+    def _admit(self, scope: Scope) -> None:
+        headers = dict(scope["headers"])
+        state = scope.setdefault("state", {})
+        state["client"] = scope["client"][0] if scope.get("client") else "local"
+        if self._service.keys is not None and scope["path"] not in OPEN_PATHS:
+            kind, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+            name = self._service.keys.name_of(key.strip()) if kind.lower() == "bearer" else None
+            if name is None:
+                raise HttpFailure(401, "send a key of this server: Authorization: Bearer KEY", code="invalid_api_key")
+            state["client"] = f"key:{name}"
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self._service.limits.max_body:
+            raise self._too_large()
+
+    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
+        limits = self._service.limits
+        ends = time.monotonic() + limits.body_seconds
+        size, complete = 0, False
+
+        async def receiving() -> Message:
+            nonlocal size, complete
+            if complete:
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), max(ends - time.monotonic(), 0.001))
+            except TimeoutError:
+                raise HttpFailure(408, f"the body did not arrive within {limits.body_seconds:g} s") from None
+            size += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            if size > limits.max_body:
+                raise self._too_large()
+            return message
+
+        return receiving
+
+    def _too_large(self) -> HttpFailure:
+        limit = self._service.limits.max_body
+        return HttpFailure(413, f"the body is larger than {limit:,} bytes; send fewer texts at once", code="too_large")
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "unknown")

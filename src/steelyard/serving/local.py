@@ -1,0 +1,220 @@
+"""Models that run in this process, all behind one scheduler."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from steelyard.engines.base import BaseEncoder, TruncationWarning
+from steelyard.engines.protocol import Encoder, EngineInfo, Reranker
+from steelyard.errors import TextError
+from steelyard.models.recipe import Recipe
+from steelyard.serving.failures import failure_of
+from steelyard.serving.plan import Lane, QueueLimits
+from steelyard.serving.scheduler import Ask, Group, ItemFailure, Observer, Scheduler
+from steelyard.serving.service import Caller, Embedded, EmbedTask, Scored
+from steelyard.serving.settings import Behaviour, Limits
+from steelyard.serving.tokens import Codec
+from steelyard.serving.wire.models import ModelCard
+from steelyard.types import Role, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class _EmbedGroup(Group):
+    role: Role
+    instruction: str | None
+    truncate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _RerankGroup(Group):
+    query: str
+    instruction: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    vector: Vectors
+    tokens: int
+    cut: bool
+
+
+def estimate(text: str) -> int:
+    """Tokens of a text, rather too many than too few: one for three bytes of UTF-8, and two special ones."""
+    return (len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))) // 3 + 2
+
+
+class LocalHost:
+    """One scheduler over the engines of this process.
+
+    Args:
+        encoders: model name -> engine.
+        rerankers: model name -> engine.
+        limits: how much may wait.
+        behaviour: how long a batch may take.
+        observer: told of every batch.
+    """
+
+    def __init__(
+        self,
+        encoders: Mapping[str, Encoder],
+        rerankers: Mapping[str, Reranker],
+        limits: Limits,
+        behaviour: Behaviour,
+        observer: Observer | None = None,
+    ) -> None:
+        self._encoders = encoders
+        self._rerankers = rerankers
+        queue = QueueLimits(limits.queue_requests, limits.queue_tokens)
+        self.scheduler = Scheduler(self._work, queue, behaviour.batch_seconds, observer)
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """(requests, estimated tokens) in the queue."""
+        return self.scheduler.waiting
+
+    def start(self) -> None:
+        """Loads every model's weights by running one text, so that no request pays for it."""
+        warnings.simplefilter("ignore", TruncationWarning)  # it quotes the text; cuts are answered and counted here
+        for encoder in self._encoders.values():
+            encoder.encode(["1"], Role.DOCUMENT)
+        for reranker in self._rerankers.values():
+            reranker.score("1", ["1"])
+
+    def stop(self) -> None:
+        """Finishes what was accepted, then frees the engines."""
+        self.scheduler.close()
+        for encoder in self._encoders.values():
+            encoder.close()
+        for reranker in self._rerankers.values():
+            reranker.close()
+
+    async def ready(self) -> str | None:
+        """None while the thread lives."""
+        return None if self.scheduler.alive else "the scheduler has died; restart the server"
+
+    def _work(self, group: Group, texts: Sequence[str]) -> Sequence[object]:
+        if isinstance(group, _EmbedGroup):
+            return _embed(self._encoders[group.model], group, texts)
+        if isinstance(group, _RerankGroup):
+            return list(self._rerankers[group.model].score(group.query, texts, group.instruction))
+        raise TypeError(f"no work for {type(group).__name__}")
+
+
+def _embed(encoder: Encoder, group: _EmbedGroup, texts: Sequence[str]) -> Sequence[object]:
+    counts = encoder.count_tokens(texts, group.role, group.instruction) if isinstance(encoder, BaseEncoder) else None
+    counts = counts or [estimate(t) for t in texts]
+    limit = encoder.info.max_tokens or max(counts)
+    results: list[object] = [
+        TextError(f"has {n} tokens and the model reads {limit}; shorten it, or send truncate: true") for n in counts
+    ]
+    fit = [i for i, n in enumerate(counts) if group.truncate or n <= limit]
+    if fit:
+        rows = encoder.encode([texts[i] for i in fit], group.role, group.instruction)
+        for i, row in zip(fit, rows, strict=True):
+            results[i] = _Row(row, min(counts[i], limit), counts[i] > limit)
+    return results
+
+
+class LocalEmbedder:
+    """One encoder behind the scheduler.
+
+    Args:
+        name: under which it is served.
+        recipe: what it is.
+        info: what the engine says of itself.
+        host: runs it.
+        codec: reads token arrays.
+    """
+
+    def __init__(self, name: str, recipe: Recipe, info: EngineInfo, host: LocalHost, codec: Codec) -> None:
+        self._name = name
+        self._recipe = recipe
+        self._host = host
+        self._codec = codec
+        self._card = card_of(name, recipe, info)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What it is."""
+        return self._recipe
+
+    @property
+    def card(self) -> ModelCard:
+        """What ``/v1/models`` says."""
+        return self._card
+
+    async def embed(self, task: EmbedTask, caller: Caller) -> Embedded:
+        """Vectors of native size.
+
+        Raises:
+            HttpFailure: busy, late, or a text that the engine refuses, by its index.
+        """
+        group = _EmbedGroup(self._name, task.role, task.instruction, task.truncate)
+        costs = tuple(map(estimate, task.texts))
+        rows: list[Any] = await _run(
+            self._host.scheduler, Ask(caller.client, task.lane, group, task.texts, costs, caller.seconds)
+        )
+        cut = tuple(i for i, row in enumerate(rows) if row.cut)
+        return Embedded(np.stack([row.vector for row in rows]), sum(row.tokens for row in rows), cut)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of a token array."""
+        return self._codec.decode(tokens)
+
+
+class LocalReranker:
+    """One reranker behind the scheduler; arguments as of :class:`LocalEmbedder`."""
+
+    def __init__(self, name: str, recipe: Recipe, info: EngineInfo, host: LocalHost) -> None:
+        self._name = name
+        self._recipe = recipe
+        self._host = host
+        self._card = card_of(name, recipe, info)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What it is."""
+        return self._recipe
+
+    @property
+    def card(self) -> ModelCard:
+        """What ``/v1/models`` says."""
+        return self._card
+
+    async def score(self, query: str, documents: Sequence[str], instruction: str | None, caller: Caller) -> Scored:
+        """Higher is better; tokens are estimated, as rerankers do not count them."""
+        own = estimate(query)
+        costs = tuple(own + estimate(d) for d in documents)
+        group = _RerankGroup(self._name, query, instruction)
+        scores = await _run(
+            self._host.scheduler, Ask(caller.client, Lane.QUERY, group, documents, costs, caller.seconds)
+        )
+        return Scored(np.asarray(scores, dtype=np.float32), sum(costs))
+
+
+async def _run(scheduler: Scheduler, ask: Ask) -> list[Any]:
+    try:
+        return await scheduler.run(ask)
+    except ItemFailure as failed:
+        raise failure_of(failed.cause, f"input {failed.index}") from None
+
+
+def card_of(name: str, recipe: Recipe, info: EngineInfo) -> ModelCard:
+    """What ``/v1/models`` says of a model of this process."""
+    return ModelCard(
+        id=name,
+        created=int(time.time()),
+        kind=recipe.kind,
+        backend=info.backend,
+        dimension=info.dimension or None,
+        smallest_dimension=recipe.min_dimension or info.dimension or None,
+        max_tokens=info.max_tokens,
+        takes_instruction="{instruction}" in recipe.query_template,
+        fingerprint=info.fingerprint,
+    )

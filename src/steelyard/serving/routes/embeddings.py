@@ -1,0 +1,147 @@
+"""``POST /v1/embeddings``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from steelyard.engines.render import check_instruction
+from steelyard.errors import RecipeError
+from steelyard.models.recipe import Recipe
+from steelyard.serving.failures import HttpFailure
+from steelyard.serving.http import FAILURES, JsonRoute, caller_of, unless_gone
+from steelyard.serving.service import Caller, Embedded, EmbeddingModel, EmbedTask, Service, cut_to
+from steelyard.serving.settings import Behaviour, Limits
+from steelyard.serving.templates import read_template
+from steelyard.serving.wire.embeddings import EmbeddingAnswer, EmbeddingRequest, embedding_bytes
+from steelyard.types import Role
+
+Part = tuple[list[int], EmbedTask]
+"""Positions in the request, and the texts that stand there."""
+
+
+def router(service: Service) -> APIRouter:
+    """The endpoint."""
+    api = APIRouter(route_class=JsonRoute, tags=["embeddings"])
+
+    @api.post("/v1/embeddings", response_model=EmbeddingAnswer, responses=FAILURES, summary="Embed texts")
+    async def embeddings(body: EmbeddingRequest, request: Request) -> Response:
+        """OpenAI's endpoint; `input_type` and `instruction` let the server put the model's own template on."""
+        model, named_role = service.embedder(body.model)
+        texts = read_texts(body, model, service.limits)
+        parts = plan_parts(body, texts, model.recipe, named_role, service.behaviour)
+        dimensions = _dimensions(body, model.recipe)
+        work = _embed(model, parts, len(texts), caller_of(request, service))
+        done = await unless_gone(request, work, service)
+        service.metrics.read(model.card.id, len(texts), done.tokens, len(done.cut))
+        vectors = cut_to(done.vectors, dimensions) if dimensions else done.vectors
+        content = embedding_bytes(vectors, body.model, done.tokens, base64=body.encoding_format == "base64")
+        return Response(content, media_type="application/json", headers=_headers(parts, done, body, named_role))
+
+    return api
+
+
+def read_texts(body: EmbeddingRequest, model: EmbeddingModel, limits: Limits) -> list[str]:
+    """The texts of a request, token arrays decoded.
+
+    Raises:
+        HttpFailure: too many, one too long, or token arrays that the model cannot read.
+    """
+    if len(body.input) > limits.max_texts:
+        raise HttpFailure(
+            400, f"{len(body.input):,} inputs; this server takes {limits.max_texts:,}", "input", "too_many"
+        )
+    texts = [t if isinstance(t, str) else model.decode(t) for t in body.input]
+    check_lengths(texts, limits, "input")
+    return texts
+
+
+def check_lengths(texts: Sequence[str], limits: Limits, param: str) -> None:
+    """Refuses texts over the server's limit, naming the first."""
+    for i, text in enumerate(texts):
+        if len(text) > limits.max_chars:
+            message = f"{param} {i} has {len(text):,} characters; this server takes {limits.max_chars:,}"
+            raise HttpFailure(400, message, param, "too_long")
+
+
+def plan_parts(
+    body: EmbeddingRequest, texts: Sequence[str], recipe: Recipe | None, named: Role | None, behaviour: Behaviour
+) -> list[Part]:
+    """The texts by the side they stand on: as asked, as their own template says, or as the server's default.
+
+    Raises:
+        HttpFailure: the request contradicts itself or the model.
+    """
+    role = _asked_role(body, named)
+    truncate = behaviour.truncate if body.truncate is None else body.truncate
+    groups: dict[tuple[Role, str | None], tuple[list[int], list[str]]] = defaultdict(lambda: ([], []))
+    for i, text in enumerate(texts):
+        found = read_template(recipe, text) if recipe is not None and role is None else None
+        side, instruction, bare = found or (role or behaviour.default_role, body.instruction, text)
+        positions, bares = groups[side, instruction]
+        positions.append(i)
+        bares.append(bare)
+    return [
+        (positions, EmbedTask(bares, side, _instruction(recipe, side, instruction), truncate, body.dimensions))
+        for (side, instruction), (positions, bares) in groups.items()
+    ]
+
+
+def _asked_role(body: EmbeddingRequest, named: Role | None) -> Role | None:
+    if named is not None and body.role not in (None, named):
+        raise HttpFailure(
+            400, f"the model's name says {named}, input_type says {body.role}", "input_type", "contradiction"
+        )
+    role = named or body.role
+    if body.instruction:
+        if role is Role.DOCUMENT:
+            raise HttpFailure(400, "documents take no instruction; leave it out", "instruction", "contradiction")
+        return Role.QUERY
+    return role
+
+
+def _instruction(recipe: Recipe | None, role: Role, instruction: str | None) -> str | None:
+    if recipe is None:
+        return instruction
+    try:
+        check_instruction(recipe, role, instruction)
+    except RecipeError as wrong:
+        raise HttpFailure(400, str(wrong), "instruction", "no_instruction") from None
+    return instruction if "{instruction}" in recipe.query_template and role is Role.QUERY else None
+
+
+def _dimensions(body: EmbeddingRequest, recipe: Recipe | None) -> int | None:
+    if body.dimensions is None or recipe is None:
+        return None
+    try:
+        return recipe.check_dimension(body.dimensions)
+    except RecipeError as wrong:
+        raise HttpFailure(400, str(wrong), "dimensions", "dimensions_refused") from None
+
+
+async def _embed(model: EmbeddingModel, parts: list[Part], count: int, caller: Caller) -> Embedded:
+    if len(parts) == 1:
+        return await model.embed(parts[0][1], caller)
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(model.embed(task, caller)) for _, task in parts]
+    done = [task.result() for task in running]
+    vectors = np.empty((count, done[0].vectors.shape[1]), dtype=np.float32)
+    for (positions, _), part in zip(parts, done, strict=True):
+        vectors[positions] = part.vectors
+    cut = sorted(positions[i] for (positions, _), part in zip(parts, done, strict=True) for i in part.cut)
+    return Embedded(vectors, sum(part.tokens for part in done), tuple(cut))
+
+
+def _headers(parts: list[Part], done: Embedded, body: EmbeddingRequest, named: Role | None) -> dict[str, str]:
+    sides = sorted({task.role.value for _, task in parts})
+    guessed = "" if named or body.role or body.instruction else "; not said by the request"
+    headers = {"X-Steelyard-Input-Type": f"{','.join(sides)}{guessed}"}
+    if done.cut:
+        shown = ",".join(map(str, done.cut[:50])) + (",..." if len(done.cut) > 50 else "")
+        headers["X-Steelyard-Truncated"] = shown
+    return headers
