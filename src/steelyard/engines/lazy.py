@@ -27,7 +27,8 @@ class Lazy(Generic[T]):
                     value = self._value = self._make()
         return value
 
-    def drop(self) -> None:
-        """Forgets the value; idempotent."""
+    def drop(self) -> T | None:
+        """Forgets the value and gives it out, where there was one."""
         with self._lock:
-            self._value = None
+            value, self._value = self._value, None
+        return value
