@@ -1,0 +1,78 @@
+"""Puts a suite together from whatever order its parts come in, and notes what contradicts itself."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from pathlib import Path
+
+from steelyard.suites.findings import Findings, Place
+from steelyard.suites.suite import Card, Suite
+from steelyard.types import Document, Query, TrapKind
+
+HIGHEST_GRADE = 1000
+"""What the ranking measures take; see :mod:`steelyard.measures.ranking`."""
+
+
+class SuiteBuilder:
+    """Collects queries, documents and judgements.
+
+    Args:
+        findings: where contradictions go.
+    """
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self.queries: dict[str, Query] = {}
+        self.documents: dict[str, Document] = {}
+        self.judgements: dict[str, dict[str, int]] = {}
+        self.traps: dict[str, dict[str, TrapKind]] = {}
+        self._seen: dict[tuple[str, str], Place] = {}
+
+    def query(self, query_id: str, text: str, category: str | None, place: Place) -> None:
+        """Adds a query; a second one with the same id is a finding."""
+        if self._first("query", query_id, place):
+            self.queries[query_id] = Query(query_id, text, category or None)
+
+    def document(self, document_id: str, text: str, place: Place) -> None:
+        """Adds a document; a second one with the same id is a finding."""
+        if self._first("document", document_id, place):
+            self.documents[document_id] = Document(document_id, text)
+
+    def judge(self, query_id: str, document_id: str, grade: int, place: Place) -> None:
+        """Adds a judgement; repeating one is harmless, contradicting one is a finding."""
+        if abs(grade) > HIGHEST_GRADE:
+            self.findings.add(f"grade {grade} is beyond {HIGHEST_GRADE}; rescale the grades", place)
+            return
+        before = self.judgements.setdefault(query_id, {}).setdefault(document_id, grade)
+        if before != grade:
+            self.findings.add(
+                f"query {query_id!r} and document {document_id!r} were judged {before} before and {grade} here", place
+            )
+
+    def _first(self, what: str, key: str, place: Place) -> bool:
+        before = self._seen.setdefault((what, key), place)
+        if before is place:
+            return True
+        where = f"line {before.line}" if before.path == place.path and before.line else str(before)
+        self.findings.add(f"duplicate {what} id {key!r}, first on {where}", place)
+        return False
+
+    def build(self, name: str, card: Card, source: Path, only: Container[str] | None = None) -> Suite:
+        """The suite.
+
+        Args:
+            name: how it will be called.
+            card: what is known of it.
+            source: the file or folder, for errors.
+            only: keep just these queries; all when None.
+
+        Raises:
+            SuiteError: with everything that was found, or when there are no queries, documents or judgements.
+        """
+        self.findings.check()
+        queries = tuple(q for q in self.queries.values() if only is None or q.id in only)
+        for what, there in (("query", queries), ("document", self.documents), ("judgement", self.judgements)):
+            if not there:
+                self.findings.add(f"holds no {what}", Place(source))
+        self.findings.check()
+        return Suite(name, queries, tuple(self.documents.values()), self.judgements, self.traps, card)

@@ -1,0 +1,1 @@
+"""One reader for each form that a user's files come in."""
