@@ -11,6 +11,7 @@ from typing import Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from steelyard.cost.record import CostRecord
 from steelyard.errors import ResultError
 
 SCHEMA = "steelyard.result/1"
@@ -81,6 +82,7 @@ class SystemRecord(_Frozen):
         top: first hits of every query; aligned likewise.
         notes: what a reader must know: truncated texts, plain dimension cuts.
         error: why the system could not be weighed; the values are empty then.
+        costs: what it takes to run, where that was measured.
     """
 
     name: str
@@ -92,6 +94,7 @@ class SystemRecord(_Frozen):
     cache: CacheRecord = CacheRecord()
     notes: tuple[str, ...] = ()
     error: str = ""
+    costs: CostRecord | None = None
 
 
 class EnvironmentRecord(_Frozen):

@@ -66,8 +66,8 @@ class Check(_Frozen):
     """The worst disagreement, over the rounds, with what was seen from outside: a share of the outside figure.
 
     Attributes:
-        load_seconds: process start to first answer, by a second clock.
-        run_seconds: the whole run likewise.
+        load_seconds: process start to first embedding, by a second clock.
+        run_seconds: process start to last figure, likewise.
         peak_rss: by the kernel's count at the process's end.
     """
 
