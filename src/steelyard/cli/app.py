@@ -37,6 +37,7 @@ app.command(
     "steelyard.cli.suites:app", name="suites", help="List the suites, show one, or check a trap file of your own."
 )
 app.command("steelyard.cli.cache:app", name="cache", help="Show or drop the vectors and scores kept of earlier runs.")
+app.command("steelyard.cli.serve:serve", name="serve", help="Serve models for OpenAI's client and others.")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from steelyard import serving
 from steelyard.serving.failures import HttpFailure
 from steelyard.serving.http import Guard
-from steelyard.serving.routes import embeddings, health, metrics, models
+from steelyard.serving.routes import embeddings, health, metrics, models, rerank, rerank_dashscope, rerank_tei
 from steelyard.serving.service import Service
 
 
@@ -38,7 +38,7 @@ def build_app(service: Service) -> FastAPI:
         exception_handlers={HTTPException: _refused, RequestValidationError: _invalid},
         redirect_slashes=False,
     )
-    for endpoint in (embeddings, models, health, metrics):
+    for endpoint in (embeddings, rerank, rerank_tei, rerank_dashscope, models, health, metrics):
         app.include_router(endpoint.router(service))
     service.metrics.watch_queue(lambda: service.host.waiting)
     return app
@@ -73,7 +73,7 @@ def _explain(faults: Sequence[Any]) -> HttpFailure:
         return HttpFailure(
             400, f"the body is not JSON: {fault['ctx']['error']} at {fault['loc'][-1]}", None, "json_invalid"
         )
-    place = ".".join(str(p) for p in fault["loc"][1:])
+    place = ".".join(dict.fromkeys(str(p) for p in fault["loc"][1:]))  # a union names its branch before the field
     if not place:
         return HttpFailure(400, "send a JSON object with Content-Type: application/json", None, "json_invalid")
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""

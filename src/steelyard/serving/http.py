@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import orjson
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from steelyard.serving.failures import HttpFailure
 from steelyard.serving.service import Caller, Service
+from steelyard.serving.settings import Limits
 from steelyard.serving.wire.base import ErrorAnswer
 from steelyard.text.clean import clean
 
@@ -100,6 +101,14 @@ def caller_of(request: Request, service: Service) -> Caller:
             seconds = min(seconds, wanted)
             break
     return Caller(request.scope["state"]["client"], seconds)
+
+
+def check_lengths(texts: Sequence[str], limits: Limits, param: str) -> None:
+    """Refuses texts over the server's limit, naming the first."""
+    for i, text in enumerate(texts):
+        if len(text) > limits.max_chars:
+            message = f"{param} {i} has {len(text):,} characters; this server takes {limits.max_chars:,}"
+            raise HttpFailure(400, message, param, "too_long")
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T], service: Service) -> T:

@@ -45,7 +45,7 @@ class Ask:
         group: what one call of the engine can take together.
         texts: one item each.
         costs: estimated tokens of each text.
-        seconds: how long the answer may take to begin.
+        seconds: how long the answer may take.
     """
 
     client: str
@@ -156,7 +156,10 @@ class Scheduler:
         ticket = _Ticket(ask, loop, loop.create_future(), [None] * len(ask.texts), len(ask.texts))
         number = self._enter(ticket)
         try:
-            return await ticket.future
+            async with asyncio.timeout(None if math.isinf(ask.seconds) else ask.seconds):
+                return await ticket.future
+        except TimeoutError:
+            raise self._late() from None
         finally:
             if not ticket.over:
                 self._forget(number)
@@ -209,10 +212,13 @@ class Scheduler:
                 self._changed.wait()
             late = self._planner.expire(time.monotonic())
             batch = self._planner.next_batch(self._speed.budget) or Batch(None, Lane.BULK, (), 0)
-            wait = self._speed.wait(self._planner.tokens)
-        message = "waited longer than its deadline; the server is busy, try again"
-        self._settle({n: HttpFailure(503, message, None, "deadline", wait) for n in late})
+        self._settle({number: self._late() for number in late})
         return batch
+
+    def _late(self) -> HttpFailure:
+        wait = self._speed.wait(self._planner.tokens)
+        message = "no answer within the deadline: the server is busy; try again, or ask for less at once"
+        return HttpFailure(503, message, None, "deadline", wait)
 
     def _perform(self, batch: Batch) -> None:
         with self._changed:

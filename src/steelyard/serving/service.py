@@ -20,7 +20,7 @@ from steelyard.types import Role, Scores, Vectors
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and how long the answer may take to begin, in seconds."""
+    """Who asks, and how long the answer may take, in seconds."""
 
     client: str
     seconds: float

@@ -14,7 +14,7 @@ from steelyard.engines.render import check_instruction
 from steelyard.errors import RecipeError
 from steelyard.models.recipe import Recipe
 from steelyard.serving.failures import HttpFailure
-from steelyard.serving.http import FAILURES, JsonRoute, caller_of, unless_gone
+from steelyard.serving.http import FAILURES, JsonRoute, caller_of, check_lengths, unless_gone
 from steelyard.serving.service import Caller, Embedded, EmbeddingModel, EmbedTask, Service, cut_to
 from steelyard.serving.settings import Behaviour, Limits
 from steelyard.serving.templates import read_template
@@ -59,14 +59,6 @@ def read_texts(body: EmbeddingRequest, model: EmbeddingModel, limits: Limits) ->
     texts = [t if isinstance(t, str) else model.decode(t) for t in body.input]
     check_lengths(texts, limits, "input")
     return texts
-
-
-def check_lengths(texts: Sequence[str], limits: Limits, param: str) -> None:
-    """Refuses texts over the server's limit, naming the first."""
-    for i, text in enumerate(texts):
-        if len(text) > limits.max_chars:
-            message = f"{param} {i} has {len(text):,} characters; this server takes {limits.max_chars:,}"
-            raise HttpFailure(400, message, param, "too_long")
 
 
 def plan_parts(

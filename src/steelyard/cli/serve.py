@@ -1,0 +1,106 @@
+"""``steelyard serve``: models behind OpenAI's API, and the reranking APIs of the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from steelyard.cli.output import console
+from steelyard.serving.settings import Limits
+
+if TYPE_CHECKING:
+    from steelyard.serving.service import Service
+    from steelyard.serving.settings import Behaviour
+
+DEFAULT_MODELS = ("e5-small",)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ServeOptions:
+    """Where and how to serve.
+
+    Attributes:
+        host: address to listen on; anything but this machine's own should come with --keys.
+        port: port to listen on; 0 takes a free one.
+        backend: engine to run the models on; the best that is installed when left out.
+        keys: file of keys, one `NAME KEY` a line; without it everybody who reaches the port may ask.
+        default_input_type: side of a text for which the request does not say one.
+        truncate: cut texts that are too long, and say so, instead of refusing them.
+        token_arrays: whose ids token arrays are: `model`, `refuse`, or an encoding of tiktoken such as `cl100k_base`.
+        batch_seconds: how long one call of an engine should take; a query waits for at most one.
+        drain: seconds that requests under way are given when the server is told to stop.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 30000
+    backend: str | None = None
+    keys: Path | None = None
+    default_input_type: Literal["document", "query"] = "document"
+    truncate: bool = False
+    token_arrays: str = "model"  # noqa: S105 - not a secret
+    batch_seconds: float = 0.1
+    drain: float = 300.0
+
+
+def serve(
+    *models: str, options: ServeOptions | None = None, limits: Annotated[Limits | None, Parameter(name="*")] = None
+) -> int:
+    """Serve models at /v1/embeddings and /v1/rerank, for the `openai` client and others, until SIGTERM.
+
+    Without MODELS the built-in e5-small is served, with nothing to download.
+
+    - `qwen3-0.6b` is a model of `steelyard models`
+    - `e5-small=text-embedding-3-small` serves it under a second name, for clients that insist on one
+
+    The server puts the model's own templates on: send `input_type` (`query` or `document`) with each request, or ask
+    for the model `NAME:query`.
+
+    Args:
+        models: what to serve.
+    """
+    from steelyard.engines.packages import require
+
+    for module in ("fastapi", "uvicorn", "pybase64", "prometheus_client"):
+        require(module, "steelyard serve", "serve")
+    from steelyard.serving.app import build_app
+    from steelyard.serving.run import Address, listen, serve_app
+
+    options = options or ServeOptions()
+    service = _service(models or DEFAULT_MODELS, options, limits or Limits())
+    with listen(Address(options.host, options.port)) as sock:
+        service.host.start()
+        _announce(service, options, sock.getsockname()[1])
+        serve_app(build_app(service), sock, options.drain)
+    return 0
+
+
+def _service(models: tuple[str, ...], options: ServeOptions, limits: Limits) -> Service:
+    from steelyard.serving.keys import Keys
+    from steelyard.serving.local_service import local_service
+    from steelyard.serving.models import Wanted, open_models
+
+    loaded = open_models([Wanted.read(m) for m in models], options.backend, options.token_arrays)
+    keys = Keys.read(options.keys) if options.keys else None
+    return local_service(loaded, limits, _behaviour(options), keys)
+
+
+def _behaviour(options: ServeOptions) -> Behaviour:
+    from steelyard.serving.settings import Behaviour
+    from steelyard.types import Role
+
+    return Behaviour(Role(options.default_input_type), options.truncate, options.batch_seconds)
+
+
+def _announce(service: Service, options: ServeOptions, port: int) -> None:
+    err = console(stderr=True)
+    for name, model in (service.embedders | service.rerankers).items():  # type: ignore[operator]
+        card = model.card
+        size = f", {card.dimension} dimensions" if card.dimension else ""
+        err.print(f"{name}: {card.kind} on {card.backend}{size}", markup=False)
+    if options.keys is None and options.host not in ("127.0.0.1", "::1", "localhost"):
+        err.print(f"anyone who reaches {options.host} may use this server; --keys FILE asks for a key", markup=False)
+    err.print(f"http://{options.host}:{port}/v1   (API page: /docs, metrics: /metrics)", markup=False)

