@@ -15,6 +15,7 @@ from steelyard.retrieval.fuse import FusedRetriever, FusePart
 from steelyard.retrieval.lexical import BM25Retriever
 from steelyard.retrieval.maxsim import MaxSimReranker
 from steelyard.retrieval.protocol import Retriever
+from steelyard.retrieval.quantised import PRECISIONS, Precision
 from steelyard.retrieval.rerank import RerankedRetriever
 from steelyard.retrieval.vocabulary import BM25, MAXSIM
 
@@ -69,7 +70,9 @@ class Workshop:
         if leaf.name == BM25 and not leaf.scheme:
             return BM25Retriever(k1=float(options.get("k1", 1.5)), b=float(options.get("b", 0.75)))
         dimension = int(options["dim"]) if "dim" in options else None
-        return DenseRetriever(self._encoder(leaf), dimension, _instruction(options))
+        precision = _precision(options)
+        rescore = int(options.get("rescore", 0))
+        return DenseRetriever(self._encoder(leaf), dimension, _instruction(options), precision, rescore)
 
     def _fuse(self, node: Fuse) -> Retriever:
         options = single_options(node)
@@ -119,6 +122,11 @@ def _weight(node: Node) -> float | None:
 
 def _text(options: dict[str, Value], key: str) -> str | None:
     return str(options[key]) if key in options else None
+
+
+def _precision(options: dict[str, Value]) -> Precision:
+    given = str(options.get("precision", "float32"))
+    return next((p for p in PRECISIONS if p == given), "float32")
 
 
 def _instruction(options: dict[str, Value]) -> str | None:

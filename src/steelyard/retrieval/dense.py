@@ -9,8 +9,8 @@ import numpy as np
 from steelyard.engines.protocol import Encoder
 from steelyard.engines.vectors import normalised
 from steelyard.errors import UsageError
-from steelyard.retrieval.exact import ExactIndex
 from steelyard.retrieval.protocol import Progress, silent
+from steelyard.retrieval.quantised import Precision, QuantisedIndex
 from steelyard.types import Document, Query, Ranking, Role, Vectors
 
 _TEXTS_A_CALL = 256
@@ -24,18 +24,29 @@ class DenseRetriever:
         dimension: keep so many leading dimensions and normalise again; None keeps all. Whether the model was trained
             for it is the recipe's to say (:meth:`steelyard.models.recipe.Recipe.check_dimension`).
         instruction: task text of queries; None for the model's default, "" for none.
+        precision: of the vectors that are searched.
+        rescore: first hits that are put in the order of their full vectors, where the precision is not float32.
     """
 
-    def __init__(self, encoder: Encoder, dimension: int | None = None, instruction: str | None = None) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        dimension: int | None = None,
+        instruction: str | None = None,
+        precision: Precision = "float32",
+        rescore: int = 0,
+    ) -> None:
         self._encoder = encoder
         self._dimension = dimension
         self._instruction = instruction
-        self._index: ExactIndex | None = None
+        self._precision: Precision = precision
+        self._rescore = rescore
+        self._index: QuantisedIndex | None = None
 
     def index(self, documents: Sequence[Document], progress: Progress = silent) -> None:
         """Encodes the documents; a second call replaces the first."""
         vectors = self._encode([d.text for d in documents], Role.DOCUMENT, progress)
-        self._index = ExactIndex([d.id for d in documents], vectors)
+        self._index = QuantisedIndex([d.id for d in documents], vectors, self._precision, self._rescore)
 
     def search(self, queries: Sequence[Query], k: int, progress: Progress = silent) -> list[Ranking]:
         """One ranking of at most k hits a query, in the order of ``queries``.

@@ -55,11 +55,11 @@ class RerankedRetriever:
         head, tail = ranking.document_ids[: self._top], ranking.document_ids[self._top :]
         scores = self._reranker.score(query.text, [self._texts[i] for i in head], self._instruction)
         best = ranked_arrays(query.id, head, scores)
-        below = _descending(best.scores[-1] if len(best) else np.float32(0), len(tail))
-        return Ranking(query.id, (best.document_ids + tail)[:k], np.concatenate([best.scores, below])[:k])
+        rest = below(best.scores[-1] if len(best) else np.float32(0), len(tail))
+        return Ranking(query.id, (best.document_ids + tail)[:k], np.concatenate([best.scores, rest])[:k])
 
 
-def _descending(above: np.float32, count: int) -> Scores:
+def below(above: np.float32, count: int) -> Scores:
     """float32[count]: each the next value below the one before it, the first below ``above``."""
     values = np.empty(count, dtype=np.float32)
     for i in range(count):

@@ -41,16 +41,20 @@ _BM25 = {
     "b": Option(float, "length normalisation (0.75)", 0, 1),
 }
 _INSTRUCTION = {"instruction": Option(str, 'task text of queries; "none" leaves it out, "default" is the recipe\'s')}
-_DENSE = _INSTRUCTION | {
+_KEPT = {
     "dim": Option(int, "cut vectors to this many dimensions and normalise again", 1, 65536),
-    "backend": Option(str, "the engine that computes"),
+    "precision": Option(str, "bits kept of the documents' values (float32)", choices=("float32", "int8", "binary")),
+    "rescore": Option(
+        int, "first hits put in the order of their float32 vectors, where precision is less (0)", 0, 100_000
+    ),
 }
-_REMOTE_DENSE = _INSTRUCTION | {
-    "dim": _DENSE["dim"],
+_DENSE = _INSTRUCTION | _KEPT | {"backend": Option(str, "the engine that computes")}
+_REMOTE = {
     "batch": Option(int, "texts a request (64)", 1, 4096),
     "concurrency": Option(int, "requests under way at once (8)", 1, 1024),
     "recipe": Option(str, "the recipe whose templates are put on before sending"),
 }
+_REMOTE_DENSE = _INSTRUCTION | _KEPT | _REMOTE
 _RERANK = _INSTRUCTION | {"top": Option(int, "hits that are reranked (50)", 1, 100_000)}
 _MAXSIM = {"top": _RERANK["top"], "model": Option(str, "the model whose token states are compared (e5-small)")}
 _FUSE = {
@@ -165,4 +169,3 @@ def notes(node: Node) -> tuple[str, ...]:
         if recipe and cut and cut != recipe.dimension and not recipe.matryoshka:
             found.append(f"{leaf.name} was not trained to be cut (no MRL); {cut} dimensions are a plain truncation")
     return tuple(found)
-
