@@ -55,12 +55,13 @@ class Workshop:
     def fingerprints(self, node: Node) -> tuple[str, ...]:
         """Of every engine that the system of ``node`` uses, left to right."""
         keys = [_engine_key(leaf) for leaf in leaves(node)]
-        engines = {**self._encoders, **self._rerankers}
+        engines: dict[str, Encoder | Reranker] = {**self._encoders, **self._rerankers}
         return tuple(dict.fromkeys(engines[k].info.fingerprint for k in keys if k in engines))
 
     def close(self) -> None:
         """Frees every engine that was built."""
-        for engine in (*self._encoders.values(), *self._rerankers.values()):
+        engines: list[Encoder | Reranker] = [*self._encoders.values(), *self._rerankers.values()]
+        for engine in engines:
             engine.close()
         self._encoders.clear()
         self._rerankers.clear()
