@@ -36,17 +36,17 @@ def recipe(name: str = "fake", **changes: Any) -> Recipe:
     return Recipe(**facts | changes)
 
 
-def reranker_recipe(name: str = "fake-reranker") -> Recipe:
-    return recipe(
-        name,
-        kind="reranker",
-        pooling="none",
-        dimension=0,
-        matryoshka=False,
-        min_dimension=0,
-        query_template="{text}",
-        instruction=None,
-    )
+def reranker_recipe(name: str = "fake-reranker", **changes: Any) -> Recipe:
+    facts: dict[str, Any] = {
+        "kind": "reranker",
+        "pooling": "none",
+        "dimension": 0,
+        "matryoshka": False,
+        "min_dimension": 0,
+        "query_template": "{text}",
+        "instruction": None,
+    }
+    return recipe(name, **facts | changes)
 
 
 @contextmanager

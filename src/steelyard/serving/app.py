@@ -73,7 +73,8 @@ def _explain(faults: Sequence[Any]) -> HttpFailure:
         return HttpFailure(
             400, f"the body is not JSON: {fault['ctx']['error']} at {fault['loc'][-1]}", None, "json_invalid"
         )
-    place = ".".join(dict.fromkeys(str(p) for p in fault["loc"][1:]))  # a union names its branch before the field
+    parts = [str(p) for p in fault["loc"][1:]]
+    place = ".".join(p for p in parts if not p.startswith("("))  # a union names its branch first
     if not place:
         return HttpFailure(400, "send a JSON object with Content-Type: application/json", None, "json_invalid")
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""

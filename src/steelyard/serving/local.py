@@ -85,6 +85,7 @@ class LocalHost:
             encoder.encode(["1"], Role.DOCUMENT)
         for reranker in self._rerankers.values():
             reranker.score("1", ["1"])
+        self.scheduler.open()
 
     def stop(self) -> None:
         """Finishes what was accepted, then frees the engines."""

@@ -164,6 +164,11 @@ class Scheduler:
             if not ticket.over:
                 self._forget(number)
 
+    def open(self) -> None:
+        """Takes requests again after :meth:`close`."""
+        with self._changed:
+            self._closing = False
+
     def close(self) -> None:
         """Finishes what waits, then ends the thread; later requests are refused."""
         with self._changed:
@@ -171,6 +176,7 @@ class Scheduler:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join()
+            self._thread = None
 
     def _enter(self, ticket: _Ticket) -> int:
         ask, number = ticket.ask, next(self._ids)

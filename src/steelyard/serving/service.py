@@ -167,8 +167,8 @@ class Service:
 def missing(name: str | None, kind: str, there: Mapping[str, object]) -> HttpFailure:
     """The answer to a model that is not served."""
     known = f"this server has {', '.join(there)}" if there else "this server has none"
-    asked = f"no {kind} model is called {name[:100]!r}" if name else f"say which {kind} model to use"
-    return HttpFailure(404 if name or not there else 400, f"{asked}; {known}", "model", "model_not_found")
+    asked = f"no {kind} model is called {name[:100]!r}" if name is not None else f"say which {kind} model to use"
+    return HttpFailure(400 if name is None and there else 404, f"{asked}; {known}", "model", "model_not_found")
 
 
 def cut_to(vectors: Vectors, dimensions: int) -> Vectors:

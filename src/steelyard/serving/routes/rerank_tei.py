@@ -15,11 +15,11 @@ from steelyard.serving.wire.rerank import RerankAnswer, RerankRequest, TeiItem, 
 
 def _spelling(value: Any) -> str:
     texts = value.get("texts") if isinstance(value, dict) else getattr(value, "texts", None)
-    return "texts" if texts is not None else "documents"
+    return "(texts)" if texts is not None else "(documents)"
 
 
 AnyRequest = Annotated[
-    Annotated[TeiRequest, Tag("texts")] | Annotated[RerankRequest, Tag("documents")], Discriminator(_spelling)
+    Annotated[TeiRequest, Tag("(texts)")] | Annotated[RerankRequest, Tag("(documents)")], Discriminator(_spelling)
 ]
 
 

@@ -10,7 +10,7 @@ import pybase64
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from steelyard.serving.wire.base import Usage, WholeNumber, WireAnswer, WireRequest
+from steelyard.serving.wire.base import CountingNumber, Usage, WireAnswer, WireRequest
 from steelyard.types import Role, Vectors
 
 TokenArray = list[int]
@@ -71,7 +71,7 @@ class EmbeddingRequest(WireRequest):
     ]
     model: str = Field(description="a model of GET /v1/models, or NAME:query and NAME:document to say the input type")
     encoding_format: Literal["float", "base64"] | None = Field(None, description="float unless said otherwise")
-    dimensions: Annotated[WholeNumber, Field(ge=1)] | None = Field(
+    dimensions: CountingNumber | None = Field(
         None, description="cut to so many and normalised again; refused where the model was not trained for it"
     )
     user: str | None = Field(None, description="taken for compatibility; neither used nor kept")

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from steelyard.serving.wire.base import WholeNumber, WireAnswer, WireRequest
+from steelyard.serving.wire.base import CountingNumber, WireAnswer, WireRequest
 from steelyard.types import Scores
 
 _TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
@@ -47,7 +47,7 @@ Texts = Annotated[
     WithJsonSchema({"type": "array", "items": _TEXT, "minItems": 1}, mode="validation"),
 ]
 Text = Annotated[str, Field(min_length=1)]
-TopN = Annotated[WholeNumber, Field(ge=1)] | None
+TopN = CountingNumber | None
 
 
 @dataclass(frozen=True, slots=True)
