@@ -96,8 +96,8 @@ def test_counts_grow_with_the_text(encoder):
 @pytest.mark.parametrize("backend", load_recipe("e5-small").backends)
 def test_e5_reads_the_end_of_a_long_text(backend):
     e5 = open_encoder(load_recipe("e5-small"), backend)
-    texts = ["今天天气很好。" * 300 + end for end in ("我们去公园。", "利率下调了，房贷便宜了。" * 40)]
-    assert min(e5.count_tokens(texts, Role.DOCUMENT)) > 1000
+    texts = ["今天天气很好。" * 130 + end for end in ("我们去公园。", "利率下调了，房贷便宜了。" * 6)]
+    assert min(e5.count_tokens(texts, Role.DOCUMENT)) > 512
     rows = e5.encode(texts, Role.DOCUMENT)
     assert rows[0] @ rows[1] < 0.999
     assert e5.info.max_tokens is None

