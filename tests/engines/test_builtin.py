@@ -99,7 +99,7 @@ def test_e5_reads_the_end_of_a_long_text(backend):
     texts = ["今天天气很好。" * 130 + end for end in ("我们去公园。", "利率下调了，房贷便宜了。" * 6)]
     assert min(e5.count_tokens(texts, Role.DOCUMENT)) > 512
     rows = e5.encode(texts, Role.DOCUMENT)
-    assert rows[0] @ rows[1] < 0.999
+    assert np.abs(rows[0] - rows[1]).max() > 1e-3  # both share what a cut would keep
     assert e5.info.max_tokens is None
 
 
