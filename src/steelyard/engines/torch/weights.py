@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +10,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from steelyard.engines.torch.files import PICKLE, SINGLE, weight_files
 from steelyard.errors import WeightsError
-
-_SINGLE = "model.safetensors"
-_INDEX = "model.safetensors.index.json"
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-_SAMPLES, _SAMPLE = 256, 4096
 
 
 class Checkpoint:
@@ -95,39 +89,6 @@ class Checkpoint:
         return self.tensor(name).to(device, torch.float32, copy=True)
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a checkpoint, in order.
-
-    Raises:
-        WeightsError: there are none, or a shard that the index names is not there.
-    """
-    index = folder / _INDEX
-    if index.is_file():
-        files = [folder / name for name in sorted(set(_weight_map(index).values()))]
-    else:
-        files = [folder / _SINGLE]
-    missing = [f.name for f in files if not f.is_file()]
-    if missing:
-        raise WeightsError(_nothing(folder) if not index.is_file() else f"{index}: shards are missing: {missing[:3]}")
-    return files
-
-
-def digest(files: Iterable[Path]) -> str:
-    """Names a checkpoint without reading all of it: sizes and samples from all over each file, 16 hex digits.
-
-    Two trainings of one model have the same sizes; a megabyte of samples tells them apart.
-    """
-    found = hashlib.sha256()
-    for path in files:
-        size = path.stat().st_size
-        found.update(f"{path.name}:{size}".encode())
-        with path.open("rb") as file:
-            for place in range(0, size, max(size // _SAMPLES, _SAMPLE)):
-                file.seek(place)
-                found.update(file.read(_SAMPLE))
-    return found.hexdigest()[:16]
-
-
 def load_pickled(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
     """Tensors of a small ``.pt`` file, such as BGE-M3's heads; only tensors are read, no code is run.
 
@@ -156,7 +117,7 @@ def convert(folder: Path) -> Path:
     """
     from safetensors.torch import save_file
 
-    source, target = folder / "pytorch_model.bin", folder / _SINGLE
+    source, target = folder / PICKLE, folder / SINGLE
     try:
         state = torch.load(source, map_location="cpu", weights_only=True, mmap=True)
     except FileNotFoundError:
@@ -166,29 +127,6 @@ def convert(folder: Path) -> Path:
     partial = target.with_suffix(".partial")
     save_file({k: v.contiguous().clone() for k, v in state.items()}, partial, metadata={"format": "pt"})
     return partial.replace(target)
-
-
-def _nothing(folder: Path) -> str:
-    pickles = [p.name for pattern in _PICKLES for p in folder.glob(pattern)]
-    if "pytorch_model.bin" in pickles:
-        return (
-            f"{folder}: the weights are a pickle (pytorch_model.bin), which can run code and is not read. Convert it "
-            f'once, tensors only: python -c "from pathlib import Path; from steelyard.engines.torch.weights import '
-            f"convert; convert(Path('{folder}'))\""
-        )
-    return f"{folder}: no {_SINGLE} there; download the model again" + (f" (found {pickles[:3]})" if pickles else "")
-
-
-def _weight_map(index: Path) -> dict[str, str]:
-    try:
-        names: Any = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        files = {str(k): str(v) for k, v in names.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
-        raise WeightsError(f"{index}: not an index of shards ({wrong!r}); download the model again") from None
-    outside = [v for v in files.values() if Path(v).name != v]
-    if outside:
-        raise WeightsError(f"{index}: names a file outside its folder: {outside[0]!r}")
-    return files
 
 
 def _read_shapes(path: Path) -> list[tuple[str, tuple[int, ...]]]:

@@ -1,0 +1,78 @@
+"""How the torch engine is to run, and what it then says of itself. Torch is not imported."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from steelyard.engines.packages import installed
+from steelyard.engines.plan import TOKENS_A_BATCH
+from steelyard.engines.protocol import EngineInfo
+from steelyard.engines.torch.files import digest, weight_files
+from steelyard.engines.torch.precision import Choice, Machine, Precision, choose, this_machine
+from steelyard.errors import MissingExtraError, WeightsError
+from steelyard.models.recipe import Recipe
+
+_NOT_THE_NUMBERS = {"title", "languages", "licence", "published", "trained_on", "notes", "sources", "backends"}
+_PACKAGES = ("torch", "tokenizers")
+
+
+@dataclass(frozen=True, slots=True)
+class TorchConfig:
+    """How to run.
+
+    Attributes:
+        precision: None for what :func:`steelyard.engines.torch.precision.choose` says.
+        device: ``cpu``, ``cuda`` or what else torch knows.
+        budget: tokens a batch at the most; a longer text runs alone.
+        share_prefixes: compute what texts have in common at their start once; causal models alone.
+    """
+
+    precision: Precision | None = None
+    device: str = "cpu"
+    budget: int = TOKENS_A_BATCH
+    share_prefixes: bool = True
+
+
+def locate(recipe: Recipe) -> Path:
+    """The folder that holds a recipe's files on this machine.
+
+    Raises:
+        WeightsError: it is nowhere; says how to get it.
+    """
+    if recipe.sources.folder:
+        return Path(recipe.sources.folder)
+    raise WeightsError(
+        f"the weights of {recipe.name} are not on this machine. Get them with: steelyard models pull {recipe.name}"
+    )
+
+
+def decide(recipe: Recipe, config: TorchConfig, machine: Machine | None = None) -> Choice:
+    """The numbers that a recipe is run in, and why."""
+    if config.precision is not None:
+        return Choice(config.precision, "asked for")
+    return choose(recipe.parameters, machine or this_machine(), config.device)
+
+
+def describe(recipe: Recipe, folder: Path, choice: Choice, config: TorchConfig) -> EngineInfo:
+    """What an engine says of itself before it loads anything.
+
+    Raises:
+        MissingExtraError: torch, safetensors or tokenizers is not installed.
+        WeightsError: there are no weights in the folder.
+    """
+    missing = [p for p in (*_PACKAGES, "safetensors") if not installed(p)]
+    if missing:
+        raise MissingExtraError(f"the torch engine ({', '.join(missing)})", "pip install 'steelyard[torch]'")
+    what = {
+        "recipe": recipe.model_dump(mode="json", exclude=_NOT_THE_NUMBERS),
+        "numbers": [choice.precision, config.device],
+        "versions": [f"{p}=={metadata.version(p)}" for p in _PACKAGES],
+        "weights": digest([*weight_files(folder), *folder.glob("tokenizer.json"), *sorted(folder.glob("*_linear.pt"))]),
+    }
+    name = hashlib.sha256(json.dumps(what, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+    backend = f"torch-{choice.precision}"
+    return EngineInfo(recipe.name, backend, recipe.dimension, recipe.max_tokens, f"{recipe.name}/{backend}/{name}")

@@ -1,0 +1,74 @@
+"""The files of a checkpoint: which there are and what names them. Torch is not imported."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from steelyard.errors import WeightsError
+
+SINGLE = "model.safetensors"
+PICKLE = "pytorch_model.bin"
+_INDEX = "model.safetensors.index.json"
+_SAMPLES, _SAMPLE = 256, 4096
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a checkpoint, in order.
+
+    Raises:
+        WeightsError: there are none, or a shard that the index names is not there.
+    """
+    index = folder / _INDEX
+    if not index.is_file():
+        if not (folder / SINGLE).is_file():
+            raise WeightsError(_nothing(folder))
+        return [folder / SINGLE]
+    files = [folder / name for name in sorted(set(_weight_map(index).values()))]
+    missing = [f.name for f in files if not f.is_file()]
+    if missing:
+        raise WeightsError(f"{index}: {len(missing)} shards are missing ({missing[0]}); download the model again")
+    return files
+
+
+def digest(files: Iterable[Path]) -> str:
+    """Names a checkpoint without reading all of it: sizes and samples from all over each file, 16 hex digits.
+
+    Two trainings of one model have the same sizes; a megabyte of samples tells them apart.
+    """
+    found = hashlib.sha256()
+    for path in files:
+        size = path.stat().st_size
+        found.update(f"{path.name}:{size}".encode())
+        with path.open("rb") as file:
+            for place in range(0, size, max(size // _SAMPLES, _SAMPLE)):
+                file.seek(place)
+                found.update(file.read(_SAMPLE))
+    return found.hexdigest()[:16]
+
+
+def _nothing(folder: Path) -> str:
+    if (folder / PICKLE).is_file():
+        call = (
+            f"from pathlib import Path; from steelyard.engines.torch.weights import convert; convert(Path('{folder}'))"
+        )
+        return (
+            f"{folder}: the weights are a pickle ({PICKLE}), which can run code and is not read. Convert it once, "
+            f'tensors only: python -c "{call}"'
+        )
+    return f"{folder}: no {SINGLE} there; download the model again"
+
+
+def _weight_map(index: Path) -> dict[str, str]:
+    try:
+        names: Any = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        files = {str(k): str(v) for k, v in names.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
+        raise WeightsError(f"{index}: not an index of shards ({wrong!r}); download the model again") from None
+    outside = [v for v in files.values() if Path(v).name != v]
+    if outside:
+        raise WeightsError(f"{index}: names a file outside its folder: {outside[0]!r}")
+    return files

@@ -1,0 +1,124 @@
+"""The GTE encoder (``model_type: new``) over packed texts: BERT with rotary positions and a gated feed-forward part.
+
+Shapes: ``n`` texts, ``t`` tokens of a pack, ``h`` hidden, ``f`` inner, ``q`` heads, ``d`` size of a head.
+The published checkpoints name custom code for it; none of that code is needed or run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn.functional import gelu
+
+from steelyard.engines.torch.attention import KeyValue, attend
+from steelyard.engines.torch.layers import LayerNorm, Table, in_slices, rotary, rotate
+from steelyard.engines.torch.linear import Linear, MakeLinear
+from steelyard.engines.torch.pack import Pack
+from steelyard.engines.torch.shape import Rope, Shape
+from steelyard.engines.torch.weights import Checkpoint
+
+ANCHOR = "embeddings.word_embeddings.weight"
+_TYPES = "embeddings.token_type_embeddings.weight"
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    query: Linear
+    key: Linear
+    value: Linear
+    out: Linear
+    attention_norm: LayerNorm
+    up: Linear
+    gate: Linear
+    down: Linear
+    norm: LayerNorm
+    heads: int
+
+    def __call__(self, x: Tensor, turn: tuple[Tensor, Tensor], pack: Pack, rows: Tensor | None) -> Tensor:
+        wanted, wanted_turn = (x, turn) if rows is None else (x[rows], (turn[0][rows], turn[1][rows]))
+        query = rotate(self.query(wanted).unflatten(1, (self.heads, -1)), *wanted_turn).to(self.query.dtype)
+        key = rotate(self.key(x).unflatten(1, (self.heads, -1)), *turn).to(self.key.dtype)
+        value = self.value(x).unflatten(1, (self.heads, -1))
+        wanted = self.attention_norm(wanted + self.out(attend(query, key, value, pack.runs, causal=False)))
+        return self.norm(wanted + in_slices(self._inner, wanted))
+
+    def _inner(self, x: Tensor) -> Tensor:
+        return self.down(gelu(self.gate(x)) * self.up(x))
+
+
+class Gte:
+    """The trunk; see :class:`steelyard.engines.torch.layers.Trunk`.
+
+    Args:
+        checkpoint: the tensors.
+        shape: their sizes.
+        make: the kind of linear layer.
+        device: where norms and tables go.
+
+    Raises:
+        WeightsError: a tensor is missing or has another shape.
+    """
+
+    causal = False
+
+    def __init__(self, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str = "cpu") -> None:
+        root = checkpoint.root(ANCHOR)
+        checkpoint.expect({root + name: size for name, size in tensor_shapes(shape).items()})
+        self.shape = shape
+        self._rope = shape.rope or Rope(160_000.0)
+        self._words = Table(checkpoint.tensor(root + ANCHOR), device)
+        self._type = checkpoint.copy(root + _TYPES, device)[0] if shape.types else None
+        reader = _Reader(checkpoint, make, shape, device)
+        self._norm = reader.norm(f"{root}embeddings.LayerNorm")
+        self._layers = [reader.layer(f"{root}encoder.layer.{i}.") for i in range(shape.layers)]
+
+    def __call__(self, pack: Pack, rows: Tensor | None = None, prefix: list[KeyValue] | None = None) -> Tensor:
+        """See :class:`steelyard.engines.torch.layers.Trunk`; a prefix is never given."""
+        turn = rotary(pack.positions, self.shape.head, self._rope)
+        words = self._words(pack.ids)
+        x = self._norm(words if self._type is None else words + self._type)
+        for layer in self._layers[:-1]:
+            x = layer(x, turn, pack, None)
+        return self._layers[-1](x, turn, pack, rows)
+
+
+def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
+    """Every tensor of the trunk by its name behind the root."""
+    h, f = shape.hidden, shape.inner
+    found: dict[str, tuple[int, ...]] = {ANCHOR: (shape.vocabulary, h)}
+    if shape.types:
+        found[_TYPES] = (shape.types, h)
+    norms = ["embeddings.LayerNorm"]
+    for i in range(shape.layers):
+        at = f"encoder.layer.{i}."
+        found |= {f"{at}attention.qkv_proj.weight": (3 * h, h), f"{at}attention.qkv_proj.bias": (3 * h,)}
+        found |= {f"{at}attention.o_proj.weight": (h, h), f"{at}attention.o_proj.bias": (h,)}
+        found |= {f"{at}mlp.up_gate_proj.weight": (2 * f, h)}
+        found |= {f"{at}mlp.down_proj.weight": (h, f), f"{at}mlp.down_proj.bias": (h,)}
+        norms += [f"{at}attn_ln", f"{at}mlp_ln"]
+    return found | {f"{name}.{part}": (h,) for name in norms for part in ("weight", "bias")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    checkpoint: Checkpoint
+    make: MakeLinear
+    shape: Shape
+    device: str
+
+    def linears(self, name: str, parts: int = 1, *, bias: bool = True) -> list[Linear]:
+        weights = self.checkpoint.tensor(f"{name}.weight").chunk(parts)
+        biases = self.checkpoint.tensor(f"{name}.bias").chunk(parts) if bias else [None] * parts
+        return [self.make(w, b) for w, b in zip(weights, biases, strict=True)]
+
+    def norm(self, name: str) -> LayerNorm:
+        weight, bias = (self.checkpoint.copy(f"{name}.{part}", self.device) for part in ("weight", "bias"))
+        return LayerNorm(weight, bias, self.shape.eps)
+
+    def layer(self, at: str) -> _Layer:
+        query, key, value = self.linears(f"{at}attention.qkv_proj", 3)
+        up, gate = self.linears(f"{at}mlp.up_gate_proj", 2, bias=False)
+        (out,), (down,) = self.linears(f"{at}attention.o_proj"), self.linears(f"{at}mlp.down_proj")
+        first, second = self.norm(f"{at}attn_ln"), self.norm(f"{at}mlp_ln")
+        return _Layer(query, key, value, out, first, up, gate, down, second, self.shape.heads)

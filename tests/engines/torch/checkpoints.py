@@ -1,0 +1,108 @@
+"""Tiny checkpoints with the exact architectures and random values, written by transformers itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import tokenizers_for_tests as tokenizers
+import torch
+import transformers as hf
+
+from steelyard.models.recipe import Recipe, Sources
+from steelyard.models.registry import load_recipe
+
+TEXTS = [
+    "画龙点睛",
+    "The quick brown fox jumps over the lazy dog, twice.",
+    "苹果公司发布了新手机，果农却说今年的苹果更甜。" * 3,
+    "a",
+    "退款需在 30 天内申请\n逾期不候  ",
+    "混合 mixed 文本 with 数字 12345 und Umlaute äöü 🙂",
+    "苹果公司发布了新手机",
+    "苹果公司发布了旧手机",
+]
+
+
+def spread(model: torch.nn.Module, seed: int = 0) -> None:
+    """Random values large enough that every part of the model shows in its output."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            if parameter.dim() > 1:
+                parameter.copy_(noise * (0.5 if parameter.shape[0] > 10_000 else 1.5 / parameter.shape[1] ** 0.5))
+            else:
+                parameter.add_(noise * 0.2)
+
+
+def bert(folder: Path) -> Any:
+    config = hf.BertConfig(
+        vocab_size=30522, hidden_size=48, num_hidden_layers=3, num_attention_heads=4, intermediate_size=96
+    )
+    return _write(hf.BertModel(config), folder, tokenizers.bert())
+
+
+def xlmr(folder: Path) -> Any:
+    return _write(hf.XLMRobertaModel(_xlmr_config()), folder, tokenizers.xlmr())
+
+
+def xlmr_classifier(folder: Path) -> Any:
+    return _write(hf.XLMRobertaForSequenceClassification(_xlmr_config()), folder, tokenizers.xlmr())
+
+
+def gte(folder: Path) -> Any:
+    config = hf.GteConfig(
+        vocab_size=250_048, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64
+    )
+    return _write(hf.GteModel(config), folder, tokenizers.xlmr())
+
+
+def qwen3(folder: Path, tokenizer: str | None = None) -> Any:
+    return _write(hf.Qwen3Model(_qwen3_config()), folder, tokenizer or tokenizers.qwen3_with_end())
+
+
+def qwen3_judge(folder: Path, *, tied: bool = True) -> Any:
+    return _write(hf.Qwen3ForCausalLM(_qwen3_config(tied=tied)), folder, tokenizers.qwen3())
+
+
+def recipe(name: str, folder: Path, **changes: Any) -> Recipe:
+    """A recipe of the catalogue, pointed at a folder."""
+    return load_recipe(name).model_copy(update={"sources": Sources(folder=str(folder)), **changes})
+
+
+def _xlmr_config() -> Any:
+    return hf.XLMRobertaConfig(
+        vocab_size=250_002,
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=514,
+        type_vocab_size=1,
+        pad_token_id=1,
+        num_labels=1,
+    )
+
+
+def _qwen3_config(*, tied: bool = True) -> Any:
+    return hf.Qwen3Config(
+        vocab_size=tokenizers.ROWS,
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=16,
+        intermediate_size=64,
+        tie_word_embeddings=tied,
+        rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},
+        eos_token_id=151643,
+    )
+
+
+def _write(model: Any, folder: Path, tokenizer: str) -> Any:
+    spread(model)
+    model.tie_weights()
+    model.eval().save_pretrained(folder)
+    tokenizers.write(tokenizer, folder)
+    return model

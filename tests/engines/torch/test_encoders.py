@@ -1,0 +1,113 @@
+"""Vectors of the packed engine against transformers, on the exact architectures with random values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import checkpoints
+import numpy as np
+import pytest
+import tokenizers_for_tests as tokenizers
+import torch
+from checkpoints import TEXTS
+
+from steelyard.engines.torch.config import TorchConfig
+from steelyard.engines.torch.encoder import TorchEncoder
+from steelyard.engines.torch.precision import Precision
+from steelyard.models.recipe import Recipe
+from steelyard.types import Role, Vectors
+
+FAMILIES: dict[str, tuple[Callable[[Path], Any], str, int]] = {
+    "bert-mean": (checkpoints.bert, "all-minilm-l6-v2", 48),
+    "bert-cls": (checkpoints.bert, "bge-small-zh-v1.5", 48),
+    "xlmr-mean": (checkpoints.xlmr, "e5-base", 32),
+    "xlmr-cls": (checkpoints.xlmr, "bge-m3", 32),
+    "gte": (checkpoints.gte, "gte-multilingual-base", 32),
+    "qwen3": (checkpoints.qwen3, "qwen3-0.6b", 32),
+}
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Recipe]:
+    """A model of transformers and the recipe that points at its files."""
+    make, name, dimension = FAMILIES[request.param]
+    folder = tmp_path_factory.mktemp(request.param)
+    model = make(folder)
+    return model, checkpoints.recipe(name, folder, dimension=dimension, matryoshka=False, min_dimension=0)
+
+
+def reference(model: Any, encoder: TorchEncoder, recipe: Recipe, role: Role) -> Vectors:
+    """One text at a time through transformers, pooled as published."""
+    rows = []
+    for ids in encoder.token_ids(TEXTS, role):
+        with torch.no_grad():
+            states = model(input_ids=torch.tensor([ids])).last_hidden_state[0]
+        row = {"cls": states[0], "last": states[-1], "mean": states.mean(0)}[recipe.pooling]
+        rows.append((row / row.norm()).numpy())
+    return np.stack(rows)
+
+
+def cosines(left: Vectors, right: Vectors) -> Any:
+    return (left * right).sum(1) / np.linalg.norm(left, axis=1) / np.linalg.norm(right, axis=1)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_fp32_equals_transformers(family: tuple[Any, Recipe], role: Role) -> None:
+    model, recipe = family
+    encoder = TorchEncoder(recipe, TorchConfig(Precision.FP32))
+    found = encoder.encode(TEXTS, role)
+    wanted = reference(model, encoder, recipe, role)
+    assert cosines(found, wanted).min() >= 0.99999
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_bf16_stays_near(family: tuple[Any, Recipe]) -> None:
+    model, recipe = family
+    encoder = TorchEncoder(recipe, TorchConfig(Precision.BF16))
+    found = encoder.encode(TEXTS, Role.DOCUMENT)
+    assert cosines(found, reference(model, encoder, recipe, Role.DOCUMENT)).min() >= 0.999
+
+
+@pytest.mark.parametrize("budget", [1, 7, 40, 4096])
+def test_the_batch_does_not_show(family: tuple[Any, Recipe], budget: int) -> None:
+    _, recipe = family
+    alone = TorchEncoder(recipe, TorchConfig(Precision.FP32, share_prefixes=False))
+    singles = np.concatenate([alone.encode([t], Role.QUERY) for t in TEXTS])
+    together = TorchEncoder(recipe, TorchConfig(Precision.FP32, budget=budget)).encode(TEXTS, Role.QUERY)
+    np.testing.assert_allclose(together, singles, atol=1e-5)
+
+
+def test_texts_over_the_limit_are_cut_at_their_end(tmp_path: Path) -> None:
+    checkpoints.qwen3(tmp_path)
+    recipe = checkpoints.recipe("qwen3-0.6b", tmp_path, dimension=32, matryoshka=False, max_tokens=16)
+    encoder = TorchEncoder(recipe)
+    long = "秤砣虽小压千斤" * 20
+    with pytest.warns(UserWarning, match="longer than 16 tokens"):
+        encoder.encode([long], Role.DOCUMENT)
+    ids = encoder.token_ids([long], Role.DOCUMENT)[0]
+    assert len(ids) == 16
+    assert ids[-1] == 151643
+    assert ids[:15] == encoder.token_ids(["秤砣虽小压千斤" * 3], Role.DOCUMENT)[0][:15]
+
+
+@pytest.mark.parametrize("tokenizer", [tokenizers.qwen3, tokenizers.qwen3_with_end])
+def test_the_end_token_is_there_once_whatever_the_tokenizer_does(tokenizer: Callable[[], str], tmp_path: Path) -> None:
+    checkpoints.qwen3(tmp_path, tokenizer())
+    encoder = TorchEncoder(checkpoints.recipe("qwen3-0.6b", tmp_path, dimension=32, matryoshka=False))
+    for role in Role:
+        for ids in encoder.token_ids([*TEXTS, ""], role):
+            assert ids[-1] == 151643
+            assert ids.count(151643) == 1
+
+
+def test_an_instruction_is_computed_once_and_changes_nothing(tmp_path: Path) -> None:
+    checkpoints.qwen3(tmp_path)
+    recipe = checkpoints.recipe("qwen3-0.6b", tmp_path, dimension=32, matryoshka=False)
+    shared = TorchEncoder(recipe, TorchConfig(Precision.FP32))
+    whole = TorchEncoder(recipe, TorchConfig(Precision.FP32, share_prefixes=False))
+    for instruction in (None, "Find the saying that means the same", ""):
+        wanted = whole.encode(TEXTS, Role.QUERY, instruction)
+        np.testing.assert_allclose(shared.encode(TEXTS, Role.QUERY, instruction), wanted, rtol=1e-5, atol=2e-6)
+        np.testing.assert_allclose(shared.encode(TEXTS[:1], Role.QUERY, instruction), wanted[:1], rtol=1e-5, atol=2e-6)
