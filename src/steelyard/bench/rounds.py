@@ -187,8 +187,10 @@ def _notes(node: Node, taken: Sequence[Taken], setting: Setting) -> tuple[str, .
         )
     if isinstance(node, Leaf) and node.scheme == "openai":
         notes.append("an endpoint: load is the first request, memory is the client's, GPU memory is not seen")
+    elif setting.cold and not any(t.cold for t in taken):
+        notes.append("no cold load: it has no weight files, or another process holds them in memory")
     elif setting.cold and not all(t.cold for t in taken):
-        notes.append("load times are warm: it has no weight files, or they could not be put out of the page cache")
+        notes.append(f"a cold load could be had in {sum(t.cold is not None for t in taken)} of {len(taken)} rounds")
     if len(taken) < ROUNDS:
         notes.append(f"{len(taken)} rounds cannot tell two systems apart; {ROUNDS} can")
     return tuple(notes)

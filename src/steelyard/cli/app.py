@@ -32,6 +32,7 @@ app.command(
     "steelyard.cli.weigh:weigh", name="weigh", help="Weigh systems on a suite and say which of them can be told apart."
 )
 app.command("steelyard.cli.compare:compare", name="compare", help="Judge stored results again, alone or side by side.")
+app.command("steelyard.cli.costs:costs", name="costs", help="Measure load, memory, latency, throughput and storage.")
 app.command("steelyard.cli.models:app", name="models", help="List the models that are known, or show one recipe.")
 app.command(
     "steelyard.cli.suites:app", name="suites", help="List the suites, show one, or check a trap file of your own."

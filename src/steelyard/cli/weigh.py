@@ -11,8 +11,11 @@ from cyclopts import Parameter
 from steelyard.cli.output import console, progress_bar, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from steelyard.bench.result import Result
-    from steelyard.bench.runner import WeighConfig
+    from steelyard.bench.runner import Watcher, WeighConfig
+    from steelyard.retrieval.expression import Node
     from steelyard.suites.suite import Suite
 
 DEFAULT_SYSTEMS = ("bm25", "e5-small", "use-multilingual", "minilm-en", "bm25 + e5-small")
@@ -33,6 +36,7 @@ class WeighOptions:
         out: the result file; `results/SUITE.json` when left out.
         cache: keep vectors and scores for the next run.
         fresh: do not go on from an earlier result file that was interrupted.
+        costs: measure load, memory, latency and throughput as well, each system in processes of its own.
         json: print the result document instead of the table.
     """
 
@@ -44,6 +48,7 @@ class WeighOptions:
     out: Path | None = None
     cache: bool = True
     fresh: bool = False
+    costs: bool = False
     json: bool = False
 
 
@@ -75,6 +80,8 @@ def weigh(*systems: str, options: WeighOptions | None = None) -> int:
     previous = None if asked.fresh else _previous(path, texts, config)
     with progress_bar(quiet=asked.json) as watcher:
         result = run(nodes, texts, config, previous, watcher)
+        if asked.costs:
+            result = _with_costs(result, nodes, texts, path, watcher)
     if asked.json:
         write_json(result)
     else:
@@ -114,12 +121,26 @@ def _previous(path: Path, texts: Suite, config: WeighConfig) -> Result | None:
     return earlier if not earlier.complete and resumable(earlier, texts, config) else None
 
 
+def _with_costs(result: Result, nodes: Sequence[Node], texts: Suite, path: Path, watcher: Watcher) -> Result:
+    from steelyard.bench.costs import CostConfig, measure_costs, with_costs
+    from steelyard.bench.result import save
+
+    result = with_costs(result, measure_costs(nodes, texts, CostConfig(), watcher))
+    save(result, path)
+    return result
+
+
 def _show(result: Result, path: Path) -> None:
     from steelyard.bench.verdict import judge
     from steelyard.report.terminal import print_verdict
+    from steelyard.report.terminal_costs import print_costs
 
     out = console()
     print_verdict(out, result, judge(result))
+    costs = {s.name: s.costs for s in result.systems if s.costs}
+    if costs:
+        out.print()
+        print_costs(out, costs)
     out.print(f"\nResult: {path}   judge it again: steelyard compare {path}", markup=False, soft_wrap=True)
 
 

@@ -1,0 +1,117 @@
+"""``steelyard costs``: what systems take to run, each measured in processes of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cyclopts import Parameter
+
+from steelyard.cli.output import console, progress_bar, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from steelyard.bench.costs import CostConfig, Costed
+    from steelyard.cost.price import Price
+
+A_SYSTEM_FAILED = 8
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class CostOptions:
+    """How to measure costs.
+
+    Attributes:
+        rounds: processes for each system; fewer than four tell no two systems apart.
+        seconds: for each point that is measured in a process.
+        texts: of the suite that are embedded, at the most.
+        cold: also load with the weight files out of the page cache.
+        price_per_hour: of this machine, in your currency.
+        price_per_million_tokens: of the endpoint, in your currency.
+    """
+
+    rounds: int = 4
+    seconds: float = 0.5
+    texts: int = 256
+    cold: bool = True
+    price_per_hour: float | None = None
+    price_per_million_tokens: float | None = None
+
+    def config(self) -> CostConfig:
+        """The same, checked.
+
+        Raises:
+            UsageError: a number that measures nothing, or a price that is none.
+        """
+        from steelyard.bench.costs import CostConfig
+        from steelyard.bench.probe import Plan
+        from steelyard.errors import UsageError
+
+        if self.rounds < 1 or self.seconds <= 0 or self.texts < 2:
+            raise UsageError("--rounds takes 1 or more, --seconds more than 0, --texts 2 or more")
+        return CostConfig(self.rounds, Plan(seconds=self.seconds), self.texts, self.cold, self._price())
+
+    def _price(self) -> Price | None:
+        from steelyard.cost.price import Price, bill
+
+        if self.price_per_hour is None and self.price_per_million_tokens is None:
+            return None
+        price = Price(per_hour=self.price_per_hour, per_million_tokens=self.price_per_million_tokens)
+        bill(price, None, None)  # refuses what makes no price before anything is measured
+        return price
+
+
+def costs(
+    *systems: str,
+    suite: str = "zh-traps",
+    into: Path | None = None,
+    json: bool = False,
+    options: CostOptions | None = None,
+) -> int:
+    """Measure what systems take to run: load, memory, latency, throughput, storage, and an endpoint under load.
+
+    Every system is measured in fresh processes, by turns, and watched from outside. A figure is the median of
+    the rounds and carries their range; fewer than four rounds tell no two systems apart.
+
+    Args:
+        systems: expressions as `steelyard weigh` takes them; those of --into when left out.
+        suite: whose texts are embedded: a name of `steelyard suites`, or your own folder or file.
+        into: a result file whose systems get these costs.
+        json: print one JSON document instead of tables.
+    """
+    from steelyard.bench.costs import measure_costs, with_costs
+    from steelyard.bench.result import load, save
+    from steelyard.bench.runner import read_systems
+    from steelyard.errors import UsageError
+    from steelyard.suites.registry import open_suite
+
+    config = (options or CostOptions()).config()
+    stored = load(into) if into else None
+    asked = systems or (tuple(s.name for s in stored.weighed) if stored else ())
+    if not asked:
+        raise UsageError("name one system or more, e.g. steelyard costs e5-small bm25, or a result with --into FILE")
+    nodes = read_systems(asked)
+    with progress_bar(quiet=json) as watcher:
+        costed = measure_costs(nodes, open_suite(suite), config, watcher)
+    if stored and into:
+        save(with_costs(stored, costed), into)
+    if json:
+        write_json({c.name: c.record.model_dump() if c.record else {"error": c.error} for c in costed})
+    else:
+        show(console(), costed)
+    return A_SYSTEM_FAILED if any(c.error for c in costed) else 0
+
+
+def show(out: Console, costed: Sequence[Costed]) -> None:
+    """Prints the tables, and why there is none for a system that failed."""
+    from steelyard.report.terminal_costs import print_costs
+
+    print_costs(out, {c.name: c.record for c in costed if c.record})
+    for c in costed:
+        if c.error:
+            out.print(f"{c.name} failed: {c.error}", markup=False, soft_wrap=True)

@@ -1,0 +1,52 @@
+"""``steelyard costs`` and ``steelyard weigh --costs`` from the command line."""
+
+import json
+
+import pytest
+
+from steelyard.bench.result import load
+from steelyard.cli import main
+
+QUICK = ["--rounds", "1", "--seconds", "0.02", "--texts", "8", "--suite", "zh-traps-mini"]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+
+
+def test_costs_as_json(capfdbinary):
+    assert main(["costs", "bm25", "--json", "--price-per-hour", "2", *QUICK]) == 0
+    found = json.loads(capfdbinary.readouterr().out)["bm25"]
+    assert found["first"] == "answer"
+    assert found["peak_rss_bytes"]["value"] > 1e7
+    assert found["bill"]["million_texts"]["value"] > 0
+
+
+def test_costs_go_into_a_stored_result(capfdbinary):
+    assert main(["weigh", "bm25", "--suite", "zh-traps-mini", "--no-cache", "--out", "r.json"]) == 0
+    assert main(["costs", "--into", "r.json", *QUICK]) == 0
+    assert load("r.json").systems[0].costs.rounds == 1
+    assert b"peak MB" in capfdbinary.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "name one system or more"),
+        (["bm25", "--rounds", "0"], "--rounds takes 1 or more"),
+        (["bm25", "--price-per-hour", "-1"], "one price"),
+        (["bm26"], "there is no system"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_at_once(arguments, words, capfd):
+    assert main(["costs", *arguments]) == 2
+    assert words in capfd.readouterr().err
+
+
+def test_a_system_that_fails_is_said_and_the_rest_is_shown(capfd):
+    assert main(["costs", "bm25", "use-multilingual[instruction=find]", *QUICK]) == 8
+    out = capfd.readouterr().out
+    assert "use-multilingual[instruction=find] failed" in out
+    assert "bm25" in out

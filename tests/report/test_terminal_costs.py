@@ -1,0 +1,94 @@
+"""Cost tables: spreads shown, hidden differences marked, nothing printed that was not measured."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from steelyard.cost.figure import figure
+from steelyard.cost.record import Check, CostRecord, Load, QueryLatency, Speed
+from steelyard.cost.storage import grid
+from steelyard.report.terminal_costs import SAME, cell, column_cells, number, print_costs
+
+
+def record(factor=1.0, **changes):
+    def around(value):
+        return figure([factor * value * (1 + e) for e in (-0.02, -0.01, 0.01, 0.02)])
+
+    given = {
+        "rounds": 4,
+        "load_seconds": around(2.0),
+        "start_seconds": around(3.0),
+        "peak_rss_bytes": around(5e8),
+        "base_rss_bytes": around(5e7),
+        "query": QueryLatency(p50=around(4), p95=around(6), p99=around(9), queries=100, documents=50),
+        "texts_per_second": around(250),
+    }
+    return CostRecord(**given | changes)
+
+
+def printed(costs):
+    out = io.StringIO()
+    print_costs(Console(file=out, width=200, highlight=False), costs)
+    return out.getvalue()
+
+
+def test_a_cell_has_its_spread():
+    assert cell(figure([90.0, 100.0, 110.0])) == "100 ±10%"
+    assert cell(figure([90.0])) == "90.0"
+    assert cell(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(12345.6, "12,346"), (99.95, "100.0"), (12.34, "12.3"), (1.234, "1.23"), (0.0123, "0.012")]
+)
+def test_numbers_have_no_exponent(value, text):
+    assert number(value) == text
+
+
+def test_what_cannot_be_told_from_the_best_is_marked():
+    low, near, far = figure([1.0, 1.1, 1.2, 1.3]), figure([1.2, 1.3, 1.4, 1.5]), figure([3, 3.1, 3.2, 3.3])
+    marks = [text.startswith(SAME) for text in column_cells([low, near, far, None], more=False)]
+    assert marks == [False, True, False, False]
+    marks = [text.startswith(SAME) for text in column_cells([low, near, far, None], more=True)]
+    assert marks == [False, False, False, False]
+
+
+def test_the_table_shows_what_was_measured_and_no_more():
+    text = printed({"quick": record(), "slow": record(3.0, gpu_bytes=figure([2e9] * 4))})
+    assert "GPU MB" in text
+    assert "1M tokens" not in text
+    assert "cold s" not in text
+    assert "Under load" not in text
+    assert text.count(SAME) == 1  # in the caption alone
+    assert "3 % of equal pairs" in text
+
+
+def test_three_rounds_mark_everything():
+    costs = {"quick": record(rounds=3, load_seconds=figure([1, 1, 1])), "slow": record(load_seconds=figure([9] * 4))}
+    text = printed(costs)
+    assert f"{SAME}9.00" in text
+    assert "by luck" not in text
+
+
+def test_every_part_that_was_measured_is_printed():
+    four = figure([100.0] * 4)
+    speeds = (Speed(batch=8, texts_per_second=four, tokens_per_second=four, peak_share=figure([0.5] * 4)),)
+    lengths = (Speed(batch=4, characters=32, texts_per_second=four),)
+    load = (Load(clients=1, texts_per_second=four), Load(clients=2, texts_per_second=four, failed=3, trouble="429"))
+    full = record(
+        batches=speeds, lengths=lengths, load=load, saturation=1, storage=grid([1024]), gemm_gflops=four,
+        check=Check(load_seconds=0.01, run_seconds=0.02, peak_rss=0.0), notes=("own", "shared"),
+    )  # fmt: skip
+    text = printed({"x": full, "y": record(notes=("shared",))})
+    for part in ("50 %", "saturated", "4,096", "128", "100 GFLOP/s", "within 2.0 %", "x: own", "\nshared\n"):
+        assert part in text, part
+
+
+def test_a_note_of_all_is_said_once():
+    text = printed({"x": record(notes=("shared",)), "y": record(notes=("shared",))})
+    assert text.count("shared") == 1
+
+
+def test_nothing_measured_prints_nothing():
+    assert printed({}) == ""
