@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from steelyard.bench.cache import VectorCache, key_of
-from steelyard.engines.base import BaseEncoder, BaseReranker
+from steelyard.engines.base import BaseEncoder, BaseReranker, TruncationWarning
 from steelyard.engines.protocol import Encoder, EngineInfo, Reranker
 from steelyard.errors import StoreError
 from steelyard.types import Role, Scores, Vectors
@@ -62,6 +63,11 @@ class CachedEncoder(BaseEncoder):
         """Closes the inner engine."""
         self._inner.close()
 
+    def count_tokens(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> list[int] | None:
+        """The inner engine's count; None where it does not count."""
+        counter = self._inner
+        return counter.count_tokens(texts, role, instruction) if isinstance(counter, BaseEncoder) else None
+
     def _encode(self, texts: Sequence[str], role: Role, instruction: str | None) -> Vectors:
         print_of = self.info.fingerprint
         asked = "default" if instruction is None else f"given:{instruction}"
@@ -72,7 +78,9 @@ class CachedEncoder(BaseEncoder):
         done = len(known)
         for start in range(0, len(missing), CHUNK):
             some = missing[start : start + CHUNK]
-            rows = self._inner.encode([texts[i] for i in some], role, instruction)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", TruncationWarning)  # reported here, for known texts as well
+                rows = self._inner.encode([texts[i] for i in some], role, instruction)
             fresh = [(keys[i], rows[j]) for j, i in enumerate(some)]
             known.update(fresh)
             _store(self._cache, print_of, fresh, self._use)

@@ -66,8 +66,7 @@ class WeighConfig:
         out: where the result is kept, after every system; None keeps it in memory only.
         cache: None computes everything.
         kept_hits: first hits of every query that the result shows.
-        resume: take systems that ``out`` holds already, if suite, versions and settings are the same.
-        summary_findings: what the suite's audit said, for the record.
+        findings: what the suite's audit said, for the record.
     """
 
     measures: tuple[str, ...] = DEFAULT_MEASURES
@@ -76,7 +75,6 @@ class WeighConfig:
     out: Path | None = None
     cache: VectorCache | None = None
     kept_hits: int = 10
-    resume: bool = True
     findings: tuple[str, ...] = ()
 
 
@@ -162,7 +160,6 @@ def _weigh_one(
             rankings, timing, prints = _run(node, suite, config, builder, watch.step)
         except SteelyardError as wrong:
             return SystemRecord(name=str(node), error=str(wrong), notes=notes(node))
-    cuts = [str(w.message) for w in caught if issubclass(w.category, TruncationWarning)]
     spared = CacheRecord(found=use.found - before[0], computed=use.computed - before[1], trouble=use.trouble)
     values, winners, top = outcome(suite, rankings, config.measures, config.kept_hits)
     return SystemRecord(
@@ -173,8 +170,19 @@ def _weigh_one(
         top=top,
         timing=timing,
         cache=spared,
-        notes=(*notes(node), *dict.fromkeys(cuts)),
+        notes=(*notes(node), *_cuts([w.message for w in caught if isinstance(w.message, TruncationWarning)])),
     )
+
+
+def _cuts(warned: Sequence[TruncationWarning]) -> list[str]:
+    """One line a model: how many texts it cut in all."""
+    lines = []
+    for model in dict.fromkeys(w.model for w in warned):
+        own = [w for w in warned if w.model == model]
+        longest = max(w.longest for w in own)
+        count = sum(w.cut for w in own)
+        lines.append(f"{model} cut {count} texts at {own[0].limit} tokens (the longest has {longest:,})")
+    return lines
 
 
 def _run(

@@ -27,6 +27,7 @@ app = App(
     ),
     help_epilogue=EPILOGUE,
     version=lambda: _version(),
+    suppress_keyboard_interrupt=False,
 )
 app.command(
     "steelyard.cli.weigh:weigh", name="weigh", help="Weigh systems on a suite and say which of them can be told apart."

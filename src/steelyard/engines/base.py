@@ -19,7 +19,25 @@ from steelyard.types import Role, Scores, Vectors
 
 
 class TruncationWarning(UserWarning):
-    """Texts longer than the model reads were cut; the message counts them."""
+    """Texts longer than the model reads were cut.
+
+    Attributes:
+        model: the recipe's name.
+        cut: how many texts were cut.
+        total: of how many.
+        limit: tokens that the model reads.
+        longest: tokens of the longest text.
+    """
+
+    def __init__(self, model: str, cut: int, total: int, limit: int, longest: int) -> None:
+        self.model = model
+        self.cut = cut
+        self.total = total
+        self.limit = limit
+        self.longest = longest
+        super().__init__(
+            f"{model}: {cut} of {total} texts are longer than {limit} tokens and were cut (longest: {longest} tokens)"
+        )
 
 
 class BaseEncoder(ABC):
@@ -67,19 +85,15 @@ class BaseEncoder(ABC):
 
     def _report_overlong(self, texts: Sequence[str], role: Role, instruction: str | None) -> None:
         limit = self.info.max_tokens
-        if limit is None or max(map(len, texts)) * 4 < limit:  # under 4 tokens a character nothing can be cut
+        longest = max(map(len, texts)) + len(instruction or "") + 200
+        if limit is None or longest * 4 < limit:  # under 4 tokens a character nothing can be cut
             return
         counts = self.count_tokens(texts, role, instruction)
         if counts is None:
             return
-        cut = [i for i, n in enumerate(counts) if n > limit]
+        cut = sum(n > limit for n in counts)
         if cut:
-            warnings.warn(
-                f"{self.info.model}: {len(cut)} of {len(texts)} texts are longer than {limit} tokens and were cut "
-                f"(longest: {max(counts)} tokens, first: {texts[cut[0]][:40]!r})",
-                TruncationWarning,
-                stacklevel=3,
-            )
+            warnings.warn(TruncationWarning(self.info.model, cut, len(texts), limit, max(counts)), stacklevel=3)
 
 
 class BaseReranker(ABC):
