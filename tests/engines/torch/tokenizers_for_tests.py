@@ -1,4 +1,4 @@
-"""Real tokenizers in the layout of a checkpoint, built from what packages ship: Qwen3's ranks, XLM-R's and BERT's files."""
+"""Real tokenizers in the layout of a checkpoint, built from what packages ship for Qwen3, XLM-R and BERT."""
 
 from __future__ import annotations
 
