@@ -12,7 +12,7 @@ from steelyard.serving.local_service import Loaded, local_service
 instructed = reranker_recipe(query_template="{instruction}: {text}", instruction="find it")
 models = fake_models() | {"fake-reranker": Loaded(instructed, FakeReranker())}
 schema = schemathesis.openapi.from_asgi("/openapi.json", build_app(local_service(models)))
-bounded = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+bounded = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @schema.parametrize()

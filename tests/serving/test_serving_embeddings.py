@@ -152,6 +152,7 @@ def test_one_request_may_mix_sides_and_keeps_its_order(http: httpx.Client) -> No
         ({"encoding_format": "int8"}, 400, "'float' or 'base64'"),
         ({"input_type": "other"}, 400, "input_type: "),
         ({"model": None}, 400, "model: "),
+        ({"model": "plain", "input": ["query: ok", "y" * 41]}, 400, "input 1: has 41 tokens and the model reads 40"),
         ({"model": "plain", "input": ["ok", "y" * 41]}, 400, "input 1: has 41 tokens and the model reads 40"),
     ],
 )

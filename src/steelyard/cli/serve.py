@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,6 +13,7 @@ from steelyard.cli.output import console
 from steelyard.serving.settings import Limits
 
 if TYPE_CHECKING:
+    from steelyard.serving.keys import Keys
     from steelyard.serving.service import Service
     from steelyard.serving.settings import Behaviour
 
@@ -46,8 +48,27 @@ class ServeOptions:
     drain: float = 300.0
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class GatewayOptions:
+    """What stands behind a gateway.
+
+    Attributes:
+        upstream: URL of a server that has the models, such as `http://gpu1:30000/v1`; repeat it for several.
+        upstream_batch: texts a request to an upstream at the most.
+        cache_mb: memory for vectors of texts that were asked for before; 0 keeps none.
+    """
+
+    upstream: tuple[str, ...] = ()
+    upstream_batch: int = 32
+    cache_mb: int = 256
+
+
 def serve(
-    *models: str, options: ServeOptions | None = None, limits: Annotated[Limits | None, Parameter(name="*")] = None
+    *models: str,
+    options: ServeOptions | None = None,
+    gateway: GatewayOptions | None = None,
+    limits: Annotated[Limits | None, Parameter(name="*")] = None,
 ) -> int:
     """Serve models at /v1/embeddings and /v1/rerank, for the `openai` client and others, until SIGTERM.
 
@@ -59,6 +80,11 @@ def serve(
     The server puts the model's own templates on: send `input_type` (`query` or `document`) with each request, or ask
     for the model `NAME:query`.
 
+    With `--upstream` nothing is computed here: the same API stands in front of SGLang, vLLM, TEI, Ollama or any
+    OpenAI-compatible server, with templates, dimensions and rerank shapes put right. `RECIPE=NAME` then says what the
+    upstream calls the model; without MODELS everything that the upstreams list is served. A key for them is taken from
+    STEELYARD_API_KEY or OPENAI_API_KEY.
+
     Args:
         models: what to serve.
     """
@@ -69,8 +95,8 @@ def serve(
     from steelyard.serving.app import build_app
     from steelyard.serving.run import Address, listen, serve_app
 
-    options = options or ServeOptions()
-    service = _service(models or DEFAULT_MODELS, options, limits or Limits())
+    options, limits, gateway = options or ServeOptions(), limits or Limits(), gateway or GatewayOptions()
+    service = _gateway(models, options, gateway, limits) if gateway.upstream else _local(models, options, limits)
     with listen(Address(options.host, options.port)) as sock:
         service.host.start()
         _announce(service, options, sock.getsockname()[1])
@@ -78,14 +104,34 @@ def serve(
     return 0
 
 
-def _service(models: tuple[str, ...], options: ServeOptions, limits: Limits) -> Service:
-    from steelyard.serving.keys import Keys
+def _local(models: tuple[str, ...], options: ServeOptions, limits: Limits) -> Service:
     from steelyard.serving.local_service import local_service
     from steelyard.serving.models import Wanted, open_models
 
-    loaded = open_models([Wanted.read(m) for m in models], options.backend, options.token_arrays)
-    keys = Keys.read(options.keys) if options.keys else None
-    return local_service(loaded, limits, _behaviour(options), keys)
+    wanted = [Wanted.read(m) for m in models or DEFAULT_MODELS]
+    loaded = open_models(wanted, options.backend, options.token_arrays)
+    return local_service(loaded, limits, _behaviour(options), _keys(options))
+
+
+def _gateway(models: tuple[str, ...], options: ServeOptions, gateway: GatewayOptions, limits: Limits) -> Service:
+    from steelyard.engines.openai import KEYS
+    from steelyard.serving.gateway.service import GatewayConfig, gateway_service
+    from steelyard.serving.models import Wanted
+
+    config = GatewayConfig(
+        urls=gateway.upstream,
+        key=next((os.environ[k] for k in KEYS if os.environ.get(k)), None),
+        cache_bytes=gateway.cache_mb << 20,
+        batch=gateway.upstream_batch,
+        token_arrays=options.token_arrays,
+    )
+    return gateway_service([Wanted.read(m) for m in models], config, limits, _behaviour(options), _keys(options))
+
+
+def _keys(options: ServeOptions) -> Keys | None:
+    from steelyard.serving.keys import Keys
+
+    return Keys.read(options.keys) if options.keys else None
 
 
 def _behaviour(options: ServeOptions) -> Behaviour:

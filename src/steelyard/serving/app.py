@@ -27,7 +27,7 @@ def build_app(service: Service) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.host.start)
         yield
-        await asyncio.to_thread(service.host.stop)
+        await service.host.stop()
 
     app = FastAPI(
         title="Steelyard",

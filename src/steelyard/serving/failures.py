@@ -66,3 +66,17 @@ def failure_of(wrong: BaseException, place: str = "") -> HttpFailure:
     if isinstance(wrong, SteelyardError):
         return HttpFailure(500, f"{prefix}{wrong}", code="engine_failed")
     return HttpFailure(500, f"{prefix}the engine failed ({type(wrong).__name__})", code="engine_failed")
+
+
+class ItemFailure(Exception):  # noqa: N818 - carries the failure of one text
+    """One text of a request failed.
+
+    Args:
+        index: which of those given to the model.
+        cause: why.
+    """
+
+    def __init__(self, index: int, cause: BaseException) -> None:
+        self.index = index
+        self.cause = cause
+        super().__init__(f"input {index}")

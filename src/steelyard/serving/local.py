@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -14,9 +15,8 @@ from steelyard.engines.base import BaseEncoder, TruncationWarning
 from steelyard.engines.protocol import Encoder, EngineInfo, Reranker
 from steelyard.errors import TextError
 from steelyard.models.recipe import Recipe
-from steelyard.serving.failures import failure_of
 from steelyard.serving.plan import Lane, QueueLimits
-from steelyard.serving.scheduler import Ask, Group, ItemFailure, Observer, Scheduler
+from steelyard.serving.scheduler import Ask, Group, Observer, Scheduler
 from steelyard.serving.service import Caller, Embedded, EmbedTask, Scored
 from steelyard.serving.settings import Behaviour, Limits
 from steelyard.serving.tokens import Codec
@@ -87,9 +87,9 @@ class LocalHost:
             reranker.score("1", ["1"])
         self.scheduler.open()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Finishes what was accepted, then frees the engines."""
-        self.scheduler.close()
+        await asyncio.to_thread(self.scheduler.close)
         for encoder in self._encoders.values():
             encoder.close()
         for reranker in self._rerankers.values():
@@ -154,12 +154,13 @@ class LocalEmbedder:
         """Vectors of native size.
 
         Raises:
-            HttpFailure: busy, late, or a text that the engine refuses, by its index.
+            HttpFailure: busy, late or stopping.
+            ItemFailure: the engine refuses or fails at a text.
         """
         group = _EmbedGroup(self._name, task.role, task.instruction, task.truncate)
         costs = tuple(map(estimate, task.texts))
-        rows: list[Any] = await _run(
-            self._host.scheduler, Ask(caller.client, task.lane, group, task.texts, costs, caller.seconds)
+        rows: list[Any] = await self._host.scheduler.run(
+            Ask(caller.client, task.lane, group, task.texts, costs, caller.seconds)
         )
         cut = tuple(i for i, row in enumerate(rows) if row.cut)
         return Embedded(np.stack([row.vector for row in rows]), sum(row.tokens for row in rows), cut)
@@ -193,17 +194,8 @@ class LocalReranker:
         own = estimate(query)
         costs = tuple(own + estimate(d) for d in documents)
         group = _RerankGroup(self._name, query, instruction)
-        scores = await _run(
-            self._host.scheduler, Ask(caller.client, Lane.QUERY, group, documents, costs, caller.seconds)
-        )
+        scores = await self._host.scheduler.run(Ask(caller.client, Lane.QUERY, group, documents, costs, caller.seconds))
         return Scored(np.asarray(scores, dtype=np.float32), sum(costs))
-
-
-async def _run(scheduler: Scheduler, ask: Ask) -> list[Any]:
-    try:
-        return await scheduler.run(ask)
-    except ItemFailure as failed:
-        raise failure_of(failed.cause, f"input {failed.index}") from None
 
 
 def card_of(name: str, recipe: Recipe, info: EngineInfo) -> ModelCard:

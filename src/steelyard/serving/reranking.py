@@ -6,7 +6,7 @@ from fastapi import Request
 
 from steelyard.engines.render import check_instruction
 from steelyard.errors import RecipeError
-from steelyard.serving.failures import HttpFailure
+from steelyard.serving.failures import HttpFailure, ItemFailure, failure_of
 from steelyard.serving.http import caller_of, check_lengths, unless_gone
 from steelyard.serving.service import Service
 from steelyard.serving.wire.rerank import Judged, RerankTask, in_order
@@ -32,6 +32,9 @@ async def judge(task: RerankTask, request: Request, service: Service) -> tuple[l
         except RecipeError as wrong:
             raise HttpFailure(400, str(wrong), "instruction", "no_instruction") from None
     work = model.score(task.query, task.documents, task.instruction, caller_of(request, service))
-    done = await unless_gone(request, work, service)
+    try:
+        done = await unless_gone(request, work, service)
+    except ItemFailure as failed:
+        raise failure_of(failed.cause, f"document {failed.index}") from None
     service.metrics.read(model.card.id, len(task.documents), done.tokens)
     return in_order(done.scores, task), model.card.id, done.tokens

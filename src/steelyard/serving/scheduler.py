@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from steelyard.errors import MissingExtraError, ModelError
-from steelyard.serving.failures import HttpFailure
+from steelyard.serving.failures import HttpFailure, ItemFailure
 from steelyard.serving.plan import Batch, Lane, Planner, QueueFull, QueueLimits, Request
 
 _log = logging.getLogger("steelyard.serving")
@@ -61,15 +61,6 @@ class Observer(Protocol):
 
     def ran(self, batch: Batch, items: int, seconds: float) -> None:
         """A batch has run."""
-
-
-class ItemFailure(Exception):  # noqa: N818 - carries the failure of one text
-    """One text of a request failed; ``index`` says which, the cause says why."""
-
-    def __init__(self, index: int, cause: BaseException) -> None:
-        self.index = index
-        self.cause = cause
-        super().__init__(f"input {index}")
 
 
 @dataclass(slots=True)

@@ -80,7 +80,12 @@ class EmbeddingModel(Protocol):
         """What ``/v1/models`` says."""
 
     async def embed(self, task: EmbedTask, caller: Caller) -> Embedded:
-        """Vectors of native size; of ``task.dimensions`` where there is no recipe."""
+        """Vectors of native size; of ``task.dimensions`` where there is no recipe.
+
+        Raises:
+            HttpFailure: an answer for the whole request.
+            ItemFailure: a text failed; the endpoint knows its place in the request.
+        """
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of a token array.
@@ -102,7 +107,7 @@ class RerankingModel(Protocol):
         """What ``/v1/models`` says."""
 
     async def score(self, query: str, documents: Sequence[str], instruction: str | None, caller: Caller) -> Scored:
-        """Higher is better."""
+        """Higher is better; raises as :meth:`EmbeddingModel.embed` does."""
 
 
 class Host(Protocol):
@@ -115,8 +120,8 @@ class Host(Protocol):
             SteelyardError: something that was promised cannot be served.
         """
 
-    def stop(self) -> None:
-        """Finishes what was accepted and frees everything; called in a thread after the last request."""
+    async def stop(self) -> None:
+        """Finishes what was accepted and frees everything; called after the last request."""
 
     async def ready(self) -> str | None:
         """None, or in a few words why requests would fail."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -13,11 +12,12 @@ from fastapi.responses import Response
 from steelyard.engines.render import check_instruction
 from steelyard.errors import RecipeError
 from steelyard.models.recipe import Recipe
-from steelyard.serving.failures import HttpFailure
+from steelyard.serving.failures import HttpFailure, ItemFailure, failure_of
 from steelyard.serving.http import FAILURES, JsonRoute, caller_of, check_lengths, unless_gone
 from steelyard.serving.service import Caller, Embedded, EmbeddingModel, EmbedTask, Service, cut_to
 from steelyard.serving.settings import Behaviour, Limits
 from steelyard.serving.templates import read_template
+from steelyard.serving.together import together
 from steelyard.serving.wire.embeddings import EmbeddingAnswer, EmbeddingRequest, embedding_bytes
 from steelyard.types import Role
 
@@ -117,16 +117,22 @@ def _dimensions(body: EmbeddingRequest, recipe: Recipe | None) -> int | None:
 
 
 async def _embed(model: EmbeddingModel, parts: list[Part], count: int, caller: Caller) -> Embedded:
+    done = await together(_embed_part(model, part, caller) for part in parts)
     if len(parts) == 1:
-        return await model.embed(parts[0][1], caller)
-    async with asyncio.TaskGroup() as group:
-        running = [group.create_task(model.embed(task, caller)) for _, task in parts]
-    done = [task.result() for task in running]
+        return done[0]
     vectors = np.empty((count, done[0].vectors.shape[1]), dtype=np.float32)
     for (positions, _), part in zip(parts, done, strict=True):
         vectors[positions] = part.vectors
     cut = sorted(positions[i] for (positions, _), part in zip(parts, done, strict=True) for i in part.cut)
     return Embedded(vectors, sum(part.tokens for part in done), tuple(cut))
+
+
+async def _embed_part(model: EmbeddingModel, part: Part, caller: Caller) -> Embedded:
+    positions, task = part
+    try:
+        return await model.embed(task, caller)
+    except ItemFailure as failed:
+        raise failure_of(failed.cause, f"input {positions[failed.index]}") from None
 
 
 def _headers(parts: list[Part], done: Embedded, body: EmbeddingRequest, named: Role | None) -> dict[str, str]:

@@ -1,0 +1,132 @@
+"""A service over the models of other servers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import httpx
+
+from steelyard.errors import EndpointError
+from steelyard.models.recipe import Recipe
+from steelyard.models.registry import load_recipe, recipe_names
+from steelyard.serving.gateway.cache import VectorLru
+from steelyard.serving.gateway.models import Remote, RemoteEmbedder, RemoteReranker, is_called, listed_names
+from steelyard.serving.gateway.upstream import Retries, Upstream, Upstreams
+from steelyard.serving.keys import Keys
+from steelyard.serving.metrics import Metrics
+from steelyard.serving.models import Wanted, codec_of
+from steelyard.serving.service import Service
+from steelyard.serving.settings import Behaviour, Limits
+from steelyard.serving.tokens import NoCodec
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """What the gateway does with its upstreams.
+
+    Attributes:
+        urls: where they are; all have the same models.
+        key: sent to all of them.
+        cache_bytes: memory for vectors of earlier texts.
+        batch: texts a request at the most.
+        token_arrays: ``model``, ``refuse``, or an encoding of tiktoken.
+        retries: how long to keep trying.
+    """
+
+    urls: tuple[str, ...]
+    key: str | None = None
+    cache_bytes: int = 256 << 20
+    batch: int = 32
+    token_arrays: str = "model"  # noqa: S105 - not a secret
+    retries: Retries = field(default_factory=Retries)
+
+
+class GatewayHost:
+    """Holds the connections."""
+
+    def __init__(self, upstreams: Upstreams) -> None:
+        self._upstreams = upstreams
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """(requests under way, 0): what waits, waits at the upstreams."""
+        return self._upstreams.inside, 0
+
+    def start(self) -> None:
+        """Nothing to load."""
+        return
+
+    async def stop(self) -> None:
+        """Closes the connections."""
+        await self._upstreams.close()
+
+    async def ready(self) -> str | None:
+        """None when any upstream answers."""
+        return None if await self._upstreams.alive() else "no upstream answers"
+
+
+def gateway_service(
+    wanted: Sequence[Wanted],
+    config: GatewayConfig,
+    limits: Limits,
+    behaviour: Behaviour,
+    keys: Keys | None = None,
+) -> Service:
+    """The models ``wanted``, or, when none are named, all that the upstreams list.
+
+    Raises:
+        EndpointError: no models are named and no upstream lists any.
+    """
+    metrics = Metrics()
+    members = [Upstream.read(url, config.key) for url in config.urls]
+    upstreams = Upstreams(members, metrics, config.retries, limits.queue_requests)
+    remotes = [r for one in wanted for r in _named(one, config)] or discover(members, config)
+    cache = VectorLru(config.cache_bytes)
+    no_codec = NoCodec("the gateway does not know the tokenizer of this model")
+    embedders = {
+        r.name: RemoteEmbedder(
+            r, upstreams, cache, metrics, codec_of(r.recipe, config.token_arrays) if r.recipe else no_codec
+        )
+        for r in remotes
+        if not _reranks(r)
+    }
+    rerankers = {r.name: RemoteReranker(r, upstreams) for r in remotes if _reranks(r)}
+    return Service(GatewayHost(upstreams), embedders, rerankers, limits, behaviour, keys, metrics)
+
+
+def discover(members: Sequence[Upstream], config: GatewayConfig) -> list[Remote]:
+    """Every model that any upstream lists; with its recipe where its name means one.
+
+    Raises:
+        EndpointError: none of them lists any.
+    """
+    recipes = [load_recipe(name) for name in recipe_names()]
+    found: dict[str, Remote] = {}
+    for member in members:
+        for name in _ask_names(member):
+            recipe = next((r for r in recipes if is_called(name, r)), None)
+            found[name] = Remote(name, recipe, name, config.batch)
+    if not found:
+        shown = ", ".join(m.shown for m in members)
+        raise EndpointError(f"{shown}: no list of models at /models; name the models, steelyard serve RECIPE=ITS_NAME")
+    return list(found.values())
+
+
+def _ask_names(member: Upstream) -> list[str]:
+    headers = {"Authorization": f"Bearer {member.key}"} if member.key else {}
+    try:
+        answer = httpx.get(member.url("/models"), headers=headers, timeout=10)
+        return listed_names(answer.json()) if answer.is_success else []
+    except (httpx.TransportError, ValueError):
+        return []
+
+
+def _named(wanted: Wanted, config: GatewayConfig) -> list[Remote]:
+    names: list[str] = [wanted.recipe.name, *([wanted.name] if wanted.name else [])]
+    return [Remote(name, wanted.recipe, wanted.name, config.batch) for name in names]
+
+
+def _reranks(remote: Remote) -> bool:
+    recipe: Recipe | None = remote.recipe
+    return recipe.kind == "reranker" if recipe else "rerank" in remote.name.lower()
