@@ -13,7 +13,7 @@ from steelyard.errors import WeightsError
 SINGLE = "model.safetensors"
 PICKLE = "pytorch_model.bin"
 _INDEX = "model.safetensors.index.json"
-_SAMPLES, _SAMPLE = 256, 4096
+_SAMPLES, _SAMPLE, _READ_WHOLE = 256, 4096, 64 << 20
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -35,16 +35,17 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def digest(files: Iterable[Path]) -> str:
-    """Names a checkpoint without reading all of it: sizes and samples from all over each file, 16 hex digits.
+    """Names a checkpoint without reading all of it, in 16 hex digits.
 
-    Two trainings of one model have the same sizes; a megabyte of samples tells them apart.
+    Small files are read whole. Of large ones the size and a megabyte of samples from all over are taken: two trainings
+    of one model have the same size, and differ nearly everywhere.
     """
     found = hashlib.sha256()
     for path in files:
         size = path.stat().st_size
         found.update(f"{path.name}:{size}".encode())
         with path.open("rb") as file:
-            for place in range(0, size, max(size // _SAMPLES, _SAMPLE)):
+            for place in range(0, size, size // _SAMPLES if size > _READ_WHOLE else _SAMPLE):
                 file.seek(place)
                 found.update(file.read(_SAMPLE))
     return found.hexdigest()[:16]
