@@ -33,6 +33,7 @@ app.command(
     "steelyard.cli.weigh:weigh", name="weigh", help="Weigh systems on a suite and say which of them can be told apart."
 )
 app.command("steelyard.cli.compare:compare", name="compare", help="Judge stored results again, alone or side by side.")
+app.command("steelyard.cli.report:report", name="report", help="Make a page, Markdown, CSV or pictures of results.")
 app.command("steelyard.cli.costs:costs", name="costs", help="Measure load, memory, latency, throughput and storage.")
 app.command("steelyard.cli.models:app", name="models", help="List the models that are known, or show one recipe.")
 app.command(

@@ -1,0 +1,151 @@
+"""What accuracy costs: the Pareto front over time, and bars for every kind of cost that a result holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from steelyard.bench.result import SystemRecord
+from steelyard.cost.figure import Figure
+from steelyard.cost.record import CostRecord
+from steelyard.stats.intervals import Interval
+
+Source = Literal["costs", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class PacePoint:
+    """One system between accuracy and time.
+
+    Attributes:
+        milliseconds: of one query; the middle of the rounds where there were rounds.
+        low: the least of the rounds.
+        high: the greatest.
+        front: no other system is at least as good and at least as fast, and better in one of the two.
+    """
+
+    system: str
+    figure: Interval
+    milliseconds: float
+    low: float
+    high: float
+    front: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Accuracy against time.
+
+    Attributes:
+        source: ``costs`` were measured one query at a time; ``run`` divides the search time of the run by its queries.
+        points: fastest first, at least two.
+        left_out: systems without a comparable time.
+    """
+
+    source: Source
+    points: tuple[PacePoint, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CostBars:
+    """One kind of cost for every system that has it.
+
+    Attributes:
+        key: names it in the wording, its unit included.
+        figures: system -> figure, in the order of the table.
+    """
+
+    key: str
+    figures: Mapping[str, Figure]
+
+
+def pace(systems: Sequence[SystemRecord], figures: Mapping[str, Interval], queries: int) -> Pace | None:
+    """The Pareto front; None where fewer than two systems have a comparable time.
+
+    Args:
+        systems: the weighed ones.
+        figures: system -> figure of the judged measure.
+        queries: how many the run searched.
+    """
+    measured = {s.name: f for s in systems if (f := _latency(s))}
+    source: Source = "costs" if measured else "run"
+    times = measured or {s.name: f for s in systems if (f := _search_time(s, queries))}
+    if len(times) < 2:
+        return None
+    pairs = {name: (figures[name].estimate, time.value) for name, time in times.items()}
+    points = [
+        PacePoint(n, figures[n], t.value, t.low, t.high, _on_front(n, pairs))
+        for n, t in sorted(times.items(), key=lambda item: item[1].value)
+    ]
+    return Pace(source, tuple(points), tuple(s.name for s in systems if s.name not in times))
+
+
+def cost_bars(systems: Sequence[SystemRecord], queries: int) -> tuple[CostBars, ...]:
+    """Bars for each kind of cost that at least two systems have; times of the run only where nothing was measured."""
+    readers = _MEASURED if any(s.costs for s in systems) else _timed(queries)
+    found = []
+    for key, read in readers.items():
+        figures = {s.name: f for s in systems if (f := read(s)) is not None}
+        if len(figures) > 1:
+            found.append(CostBars(key, figures))
+    return tuple(found)
+
+
+def _on_front(name: str, pairs: Mapping[str, tuple[float, float]]) -> bool:
+    value, time = pairs[name]
+    others = [p for other, p in pairs.items() if other != name]
+    return not any(v >= value and t <= time and (v, t) != (value, time) for v, t in others)
+
+
+def _latency(system: SystemRecord) -> Figure | None:
+    return system.costs.query.p50 if system.costs and system.costs.query else None
+
+
+def _search_time(system: SystemRecord, queries: int) -> Figure | None:
+    if system.timing is None or system.cache.found or not queries:
+        return None
+    return _once(1000 * system.timing.search_seconds / queries)
+
+
+def _index_time(system: SystemRecord) -> Figure | None:
+    if system.timing is None or system.cache.found:
+        return None
+    return _once(system.timing.index_seconds)
+
+
+def _once(value: float) -> Figure:
+    return Figure(value=value, low=value, high=value, rounds=1)
+
+
+Reader = Callable[[SystemRecord], Figure | None]
+
+
+def _of(read: Callable[[CostRecord], Figure | None], factor: float = 1.0) -> Reader:
+    def reader(system: SystemRecord) -> Figure | None:
+        found = read(system.costs) if system.costs else None
+        return found.times(factor) if found else None
+
+    return reader
+
+
+def _storage(costs: CostRecord) -> Figure | None:
+    kept = [s for s in costs.storage if s.precision == "float32" and s.dimension == costs.dimension]
+    return _once(float(kept[0].bytes_per_million)) if kept else None
+
+
+def _timed(queries: int) -> dict[str, Reader]:
+    return {"search_ms": lambda s: _search_time(s, queries), "index_s": _index_time}
+
+
+_MEASURED: dict[str, Reader] = {
+    "p50_ms": _of(lambda c: c.query.p50 if c.query else None),
+    "p95_ms": _of(lambda c: c.query.p95 if c.query else None),
+    "texts_per_second": _of(lambda c: c.texts_per_second),
+    "load_s": _of(lambda c: c.load_seconds),
+    "memory_gb": _of(lambda c: c.peak_rss_bytes, 1e-9),
+    "gpu_gb": _of(lambda c: c.gpu_bytes, 1e-9),
+    "storage_gb": _of(_storage, 1e-9),
+    "million_texts": _of(lambda c: c.bill.million_texts if c.bill else None),
+}

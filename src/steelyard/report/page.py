@@ -1,0 +1,164 @@
+"""A report as one HTML file that asks no network for anything.
+
+What is inline: style, Vega, a script for the list of lost queries, the figures. A content security policy in the file
+forbids every request and every script but these two, so that a text of a user stays a text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import metadata, resources
+from typing import TYPE_CHECKING, Any
+
+from steelyard.errors import MissingExtraError
+from steelyard.report import reproduce, sentences, tables
+from steelyard.report.charts import pictures
+from steelyard.report.content import Report
+from steelyard.report.drawing import INSTALL, Picture
+from steelyard.report.embed import lost_data, safe_json
+from steelyard.report.forest import figures_scale, pairs_scale
+from steelyard.report.images import vega_lite_version
+from steelyard.report.mark import icon, mark
+from steelyard.report.numbers import amount, span
+from steelyard.report.wording import Wording
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_TEMPLATE = "page.html.jinja"
+MOST_HEADLINE = 170
+"""Characters of a headline that is set large."""
+
+
+def to_page(report: Report, w: Wording) -> str:
+    """The whole file as text.
+
+    Raises:
+        MissingExtraError: the extra ``report`` is not installed.
+    """
+    drawn = {picture.key: picture for picture in pictures(report, w)}
+    vega, script = _vega(vega_lite_version()), _asset("page.js")
+    has_lost = bool(report.lost.shown)
+    headline = sentences.headline(report, w)
+    values = {
+        "r": report,
+        "w": w,
+        "pictures": drawn,
+        "figures": {key: _table_of(key, report, w) for key in drawn},
+        "headline": _named(headline, report.systems),
+        "long": len(headline) > MOST_HEADLINE,
+        "below": w.paragraph(sentences.reach(report, w), *sentences.needed(report, w), sentences.advice(report, w)),
+        "remarks": sentences.remarks(report, w),
+        "verdict_scale": figures_scale(list(report.verdict.figures.values())),
+        "pairs": report.verdict.comparisons[: tables.MOST_PAIRS],
+        "pair_rows": tables.pair_table(report.verdict.comparisons[: tables.MOST_PAIRS], w),
+        "pairs_scale": pairs_scale(report.verdict.comparisons[: tables.MOST_PAIRS]),
+        "weigh_command": reproduce.weigh_command(report),
+        "report_command": reproduce.report_command(report, w.language),
+        "facts": reproduce.facts(report, w),
+        "fingerprints": reproduce.fingerprints(report),
+        "cost_pictures": [p for key, p in drawn.items() if key.startswith("cost-")],
+        "sections": _sections(report, drawn),
+        "amount": amount,
+        "span": span,
+        "in_points": tables.in_points,
+        "version": metadata.version("steelyard"),
+        "style": _raw(_asset("page.css")),
+        "mark": _raw(mark()),
+        "icon": icon(),
+        "vega": _raw(vega),
+        "script": _raw(script),
+        "policy": _policy(vega, script),
+        "specs": _raw(safe_json({key: _bare(p.spec) for key, p in drawn.items() if key != "intervals"})),
+        "lost": _raw(safe_json(lost_data(report, w))) if has_lost else "",
+        "cost_table": tables.cost_table(report, w),
+    }
+    return str(_environment().get_template(_TEMPLATE).render(values)).encode("utf-8", "replace").decode()
+
+
+def _sections(report: Report, drawn: dict[str, Picture]) -> list[str]:
+    """The sections that the page has, in order."""
+    there = {
+        "table": True,
+        "categories": "categories" in drawn,
+        "fooled": "fooled" in drawn,
+        "lost": True,
+        "pareto": True,
+        "sweeps": bool(report.sweeps),
+        "costs": True,
+        "statistics": True,
+        "reproduce": True,
+    }
+    return [name for name, present in there.items() if present]
+
+
+def _table_of(key: str, report: Report, w: Wording) -> tables.Table:
+    """The figures of a picture."""
+    if key.startswith("sweep-"):
+        sweep = next(s for s in report.sweeps if key == f"sweep-{s.option}")
+        return tables.sweep_table(report, sweep, w)
+    makers = {"pareto": tables.pace_table, "categories": tables.category_table, "fooled": tables.winners_table}
+    return makers.get(key, tables.main_table)(report, w)
+
+
+def _bare(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A chart without its legend, which the page sets as text."""
+    return {**spec, "config": {**spec["config"], "legend": {"disable": True}}}
+
+
+def _named(text: str, names: Sequence[str]) -> Any:
+    """Text in which the names of systems do not break across lines where that can be helped."""
+    from markupsafe import Markup, escape
+
+    pattern = "|".join(re.escape(n) for n in sorted(names, key=len, reverse=True))
+    parts = re.split(f"({pattern})", text)
+    wrap = Markup('<span class="name-in-line">{}</span>')
+    return Markup("").join(wrap.format(part) if i % 2 else escape(part) for i, part in enumerate(parts))
+
+
+def _policy(*scripts: str) -> str:
+    """Nothing is fetched, and no script runs but the ones given."""
+    sums = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    rest = "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    return f"default-src 'none'; script-src {sums}; {rest}"
+
+
+@cache
+def _vega(version: str) -> str:
+    try:
+        import vl_convert
+    except ImportError as wrong:
+        raise MissingExtraError("the HTML report", INSTALL) from wrong
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
+    return bundle.replace("\r\n", "\n").replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _asset(name: str) -> str:
+    return (resources.files("steelyard.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _raw(text: str) -> Any:
+    _require_jinja()
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704 - only the project's own files and escaped JSON come here
+
+
+def _environment() -> Environment:
+    _require_jinja()
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    return Environment(
+        loader=FunctionLoader(_asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+def _require_jinja() -> None:
+    try:
+        import jinja2  # noqa: F401
+    except ImportError as wrong:
+        raise MissingExtraError("the HTML report", INSTALL) from wrong
