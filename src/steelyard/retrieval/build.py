@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from steelyard.engines.load import open_encoder, open_reranker, open_token_encoder
 from steelyard.engines.openai import OpenAIConfig, OpenAIEncoder, OpenAIReranker
 from steelyard.engines.protocol import Encoder, Reranker
+from steelyard.models.folder import read_recipe
+from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe
 from steelyard.retrieval.dense import DenseRetriever
 from steelyard.retrieval.expression import Fuse, Leaf, Node, Value, leaves, single_options
@@ -17,6 +20,7 @@ from steelyard.retrieval.maxsim import MaxSimReranker
 from steelyard.retrieval.protocol import Retriever
 from steelyard.retrieval.quantised import PRECISIONS, Precision
 from steelyard.retrieval.rerank import RerankedRetriever
+from steelyard.retrieval.shorten import ShortEncoder
 from steelyard.retrieval.vocabulary import BM25, MAXSIM
 
 
@@ -73,7 +77,10 @@ class Workshop:
         dimension = int(options["dim"]) if "dim" in options else None
         precision = _precision(options)
         rescore = int(options.get("rescore", 0))
-        return DenseRetriever(self._encoder(leaf), dimension, _instruction(options), precision, rescore)
+        encoder = self._encoder(leaf)
+        if "max_tokens" in options:
+            encoder = ShortEncoder(encoder, int(options["max_tokens"]))
+        return DenseRetriever(encoder, dimension, _instruction(options), precision, rescore)
 
     def _fuse(self, node: Fuse) -> Retriever:
         options = single_options(node)
@@ -104,7 +111,7 @@ def _open(leaf: Leaf, options: dict[str, Value]) -> Encoder:
             recipe=recipe,
         )
         return OpenAIEncoder(config)
-    return open_encoder(load_recipe(leaf.name), _text(options, "backend"))
+    return open_encoder(_recipe(leaf), _text(options, "backend"))
 
 
 def _open_reranker(leaf: Leaf, options: dict[str, Value]) -> Reranker:
@@ -113,7 +120,11 @@ def _open_reranker(leaf: Leaf, options: dict[str, Value]) -> Reranker:
     if leaf.name == MAXSIM:
         recipe = load_recipe(str(options.get("model", "e5-small")))
         return MaxSimReranker(open_token_encoder(recipe))
-    return open_reranker(load_recipe(leaf.name), _text(options, "backend"))
+    return open_reranker(_recipe(leaf), _text(options, "backend"))
+
+
+def _recipe(leaf: Leaf) -> Recipe:
+    return read_recipe(Path(leaf.name)) if leaf.scheme == "folder" else load_recipe(leaf.name)
 
 
 def _weight(node: Node) -> float | None:

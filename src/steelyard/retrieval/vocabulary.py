@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from steelyard.errors import ExpressionError
+from steelyard.models.folder import read_recipe
 from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe, recipe_names
 from steelyard.retrieval.expression import Fuse, Leaf, Node, Value, leaves
@@ -42,6 +44,7 @@ _BM25 = {
 }
 _INSTRUCTION = {"instruction": Option(str, 'task text of queries; "none" leaves it out, "default" is the recipe\'s')}
 _KEPT = {
+    "max_tokens": Option(int, "cut texts to so many tokens, the template's included", 3, 10_000_000),
     "dim": Option(int, "cut vectors to this many dimensions and normalise again", 1, 65536),
     "precision": Option(str, "bits kept of the documents' values (float32)", choices=("float32", "int8", "binary")),
     "rescore": Option(
@@ -83,7 +86,8 @@ def options_of(leaf: Leaf) -> Mapping[str, Option]:
         return _BM25 | _WEIGHT
     if leaf.name == MAXSIM:
         return _MAXSIM
-    if not leaf.scheme and load_recipe(leaf.name).kind == "reranker":
+    recipe = recipe_of(leaf)
+    if recipe and recipe.kind == "reranker":
         return _RERANK | {"backend": _DENSE["backend"]}
     return _DENSE | _WEIGHT
 
@@ -111,11 +115,18 @@ def _check_leaf(leaf: Leaf, source: str, *, rerankers: bool) -> None:
         fitting = names(rerankers=rerankers)
         if leaf.name not in fitting:
             raise ExpressionError(_unknown(leaf.name, fitting, rerankers=rerankers), source, leaf.column)
-    elif (leaf.scheme == "rerank") is not rerankers:
-        fits = "rerank:NAME@URL" if rerankers else "openai:NAME@URL or folder:PATH"
+    elif _reranks(leaf) is not rerankers:
+        fits = (
+            "rerank:NAME@URL or a reranker's folder" if rerankers else "openai:NAME@URL or an embedding model's folder"
+        )
         raise ExpressionError(f"{leaf.scheme}: does not fit here; use {fits}", source, leaf.column)
     _check_options(leaf, options_of(leaf), leaf.name, source, leaf.column)
     _check_models(leaf, source)
+
+
+def _reranks(leaf: Leaf) -> bool:
+    recipe = recipe_of(leaf)
+    return recipe.kind == "reranker" if recipe else leaf.scheme == "rerank"
 
 
 def _unknown(name: str, fitting: tuple[str, ...], *, rerankers: bool) -> str:
@@ -154,7 +165,13 @@ def _check_models(leaf: Leaf, source: str) -> None:
 
 
 def recipe_of(leaf: Leaf) -> Recipe | None:
-    """The recipe of a named model; None for what is not in the catalogue."""
+    """The recipe of a named model or of a folder; None for what has none here.
+
+    Raises:
+        RecipeError: a folder that cannot be read as a model.
+    """
+    if leaf.scheme == "folder":
+        return read_recipe(Path(leaf.name))
     if leaf.scheme or leaf.name in (BM25, MAXSIM):
         return None
     return load_recipe(leaf.name)

