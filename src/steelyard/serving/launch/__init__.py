@@ -1,0 +1,1 @@
+"""How SGLang and vLLM are started for a model, exactly, and started so."""

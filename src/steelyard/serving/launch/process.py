@@ -1,0 +1,113 @@
+"""Starts a server, waits until it answers, checks what it answers, and stops it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import numpy as np
+
+from steelyard.engines.openai import OpenAIConfig, OpenAIEncoder, OpenAIReranker
+from steelyard.errors import EndpointError, EngineError, UsageError
+from steelyard.models.recipe import Recipe
+from steelyard.serving.launch.commands import Launch
+from steelyard.types import Role
+
+_STOP_SECONDS = 30.0
+_QUESTION = "What is the capital of China?"
+_RIGHT, _WRONG = "The capital of China is Beijing.", "A cup of flour and two eggs make a simple dough."
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a server may take to answer, and how often it is asked, in seconds."""
+
+    seconds: float = 1800.0
+    step: float = 1.0
+
+
+@contextmanager
+def running(launch: Launch, patience: Patience) -> Iterator[subprocess.Popen[bytes]]:
+    """The server, ready to answer; stopped at the end, gently first. Its output goes where ours goes.
+
+    Raises:
+        UsageError: its program is not installed.
+        EngineError: it ended by itself, or did not answer in time.
+    """
+    try:
+        process = subprocess.Popen(launch.command)  # noqa: S603 - the command is what the user asked for
+    except FileNotFoundError:
+        raise UsageError(f"{launch.command[0]} is not installed here; the command can be run where it is") from None
+    try:
+        wait_ready(launch, patience, process.poll)
+        yield process
+    finally:
+        stop(process)
+
+
+def wait_ready(launch: Launch, patience: Patience, ended: Callable[[], int | None]) -> None:
+    """Returns when the server lists its models.
+
+    Raises:
+        EngineError: it ended, or did not answer in time.
+    """
+    ends = time.monotonic() + patience.seconds
+    while time.monotonic() < ends:
+        code = ended()
+        if code is not None:
+            raise EngineError(f"{launch.server} ended with {code} before it answered; its own output says why")
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{url_of(launch)}/models", timeout=10).status_code == 200:
+                return
+        time.sleep(patience.step)
+    raise EngineError(f"{launch.server} did not answer at {url_of(launch)} within {patience.seconds:g} s")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and SIGKILL when that is not heeded."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def check(launch: Launch, recipe: Recipe) -> str:
+    """Asks one question with one right answer, and says in a line what came back.
+
+    Raises:
+        EndpointError: a wrong size, or the wrong answer first: served, but not what the recipe says.
+    """
+    config = OpenAIConfig(model=launch.model, url=url_of(launch), recipe=recipe)
+    if recipe.kind == "reranker":
+        bare = OpenAIConfig(model=launch.model, url=url_of(launch))  # the server puts the template on
+        with contextlib.closing(OpenAIReranker(bare)) as reranker:
+            right, wrong = reranker.score(_QUESTION, [_RIGHT, _WRONG])
+        return _verdict(launch, float(right), float(wrong), "")
+    with contextlib.closing(OpenAIEncoder(config)) as encoder:
+        query = encoder.encode([_QUESTION], Role.QUERY)[0]
+        documents = encoder.encode([_RIGHT, _WRONG], Role.DOCUMENT)
+    right, wrong = np.asarray(documents) @ query
+    return _verdict(launch, float(right), float(wrong), f"{len(query)} dimensions, ")
+
+
+def url_of(launch: Launch) -> str:
+    """Where its OpenAI API begins."""
+    return f"http://127.0.0.1:{launch.port}/v1"
+
+
+def _verdict(launch: Launch, right: float, wrong: float, size: str) -> str:
+    if right <= wrong:
+        raise EndpointError(
+            f"{launch.model} answers at {url_of(launch)}, but prefers the wrong answer ({right:.3f} to {wrong:.3f}); "
+            f"steelyard doctor {url_of(launch)} says why"
+        )
+    return f"{launch.model} answers: {size}the right answer scores {right:.3f}, the wrong one {wrong:.3f}"
