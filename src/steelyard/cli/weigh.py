@@ -136,6 +136,10 @@ def _show(result: Result, path: Path) -> None:
     from steelyard.report.terminal_costs import print_costs
 
     out = console()
+    if not result.weighed:
+        for system in result.systems:
+            console(stderr=True).print(f"{system.name} failed: {system.error}", markup=False, soft_wrap=True)
+        return
     print_verdict(out, result, judge(result))
     costs = {s.name: s.costs for s in result.systems if s.costs}
     if costs:
