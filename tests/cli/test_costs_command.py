@@ -10,12 +10,6 @@ from steelyard.cli import main
 QUICK = ["--rounds", "1", "--seconds", "0.02", "--texts", "8", "--suite", "zh-traps-mini"]
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
-
-
 def test_costs_as_json(capfdbinary):
     assert main(["costs", "bm25", "--json", "--price-per-hour", "2", *QUICK]) == 0
     found = json.loads(capfdbinary.readouterr().out)["bm25"]
@@ -24,10 +18,11 @@ def test_costs_as_json(capfdbinary):
     assert found["bill"]["million_texts"]["value"] > 0
 
 
-def test_costs_go_into_a_stored_result(capfdbinary):
-    assert main(["weigh", "bm25", "--suite", "zh-traps-mini", "--no-cache", "--out", "r.json"]) == 0
-    assert main(["costs", "--into", "r.json", *QUICK]) == 0
-    assert load("r.json").systems[0].costs.rounds == 1
+def test_costs_go_into_a_stored_result(tmp_path, capfdbinary):
+    path = str(tmp_path / "r.json")
+    assert main(["weigh", "bm25", "--suite", "zh-traps-mini", "--no-cache", "--out", path]) == 0
+    assert main(["costs", "--into", path, *QUICK]) == 0
+    assert load(path).systems[0].costs.rounds == 1
     assert b"peak MB" in capfdbinary.readouterr().out
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from steelyard.bench.cache import VectorCache
 from steelyard.bench.cached import CachedEncoder, CachedReranker, CacheUse
 from steelyard.bench.environment import read_environment
+from steelyard.bench.held import HeldEncoder
 from steelyard.bench.outcome import outcome
 from steelyard.bench.result import (
     CacheRecord,
@@ -64,6 +65,7 @@ class WeighConfig:
         depth: hits asked of every system.
         seed: of every random draw.
         out: where the result is kept, after every system; None keeps it in memory only.
+        save_seconds: at least so long between two writes of it, for sweeps of many quick systems.
         cache: None computes everything.
         kept_hits: first hits of every query that the result shows.
         findings: what the suite's audit said, for the record.
@@ -73,6 +75,7 @@ class WeighConfig:
     depth: int = 100
     seed: int = 20260
     out: Path | None = None
+    save_seconds: float = 0.0
     cache: VectorCache | None = None
     kept_hits: int = 10
     findings: tuple[str, ...] = ()
@@ -114,17 +117,23 @@ def weigh(
     watch = watcher or SilentWatcher()
     kept = {s.name: s for s in previous.weighed} if previous else {}
     done: list[SystemRecord] = []
-    result = _assemble(suite, config, done, complete=False)
+    result = frame = _frame(suite, config)
+    saved = time.monotonic()
+    unsaved = False
     workshop_use = CacheUse()
     workshop = _workshop(config.cache, workshop_use, watch)
     try:
         for number, node in enumerate(systems, 1):
             watch.system(str(node), number, len(systems))
             done.append(kept.get(str(node)) or _weigh_one(node, suite, config, (workshop, workshop_use), watch))
-            result = _assemble(suite, config, done, complete=number == len(systems))
-            if config.out:
+            result = _filled(frame, suite, done, complete=number == len(systems))
+            unsaved = True
+            if config.out and (result.complete or time.monotonic() - saved >= config.save_seconds):
                 save(result, config.out)
+                saved, unsaved = time.monotonic(), False
     finally:
+        if config.out and unsaved:
+            save(result, config.out)
         workshop.close()
     return result
 
@@ -144,7 +153,7 @@ def _workshop(cache: VectorCache | None, use: CacheUse, watch: Watcher) -> Works
         watch.step("embed", done, total)
 
     return Workshop(
-        wrap_encoder=lambda e: CachedEncoder(e, cache, use, on_batch),
+        wrap_encoder=lambda e: HeldEncoder(CachedEncoder(e, cache, use, on_batch), use),
         wrap_reranker=lambda r: CachedReranker(r, cache, use),
     )
 
@@ -197,7 +206,8 @@ def _run(
     return rankings, timing, builder.fingerprints(node)
 
 
-def _assemble(suite: Suite, config: WeighConfig, done: Sequence[SystemRecord], *, complete: bool) -> Result:
+def _frame(suite: Suite, config: WeighConfig) -> Result:
+    """The result of a run before its first system."""
     queries = tuple(
         QueryRecord(
             id=q.id,
@@ -221,12 +231,16 @@ def _assemble(suite: Suite, config: WeighConfig, done: Sequence[SystemRecord], *
         measures=config.measures,
         seed=config.seed,
         depth=config.depth,
-        complete=complete,
+        complete=False,
         environment=read_environment(),
         queries=queries,
-        documents=_shown_documents(suite, queries, done),
-        systems=tuple(done),
+        documents=_shown_documents(suite, queries, ()),
     )
+
+
+def _filled(frame: Result, suite: Suite, done: Sequence[SystemRecord], *, complete: bool) -> Result:
+    documents = _shown_documents(suite, frame.queries, done)
+    return frame.model_copy(update={"systems": tuple(done), "documents": documents, "complete": complete})
 
 
 def _shown_documents(suite: Suite, queries: Sequence[QueryRecord], done: Sequence[SystemRecord]) -> dict[str, str]:

@@ -1,0 +1,91 @@
+"""One pass over the texts serves every system that differs behind the encoder."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from steelyard.bench.cached import CachedEncoder, CacheUse
+from steelyard.bench.held import HeldEncoder
+from steelyard.bench.runner import WeighConfig, read_systems, weigh
+from steelyard.engines.base import TruncationWarning
+from steelyard.engines.fake import FakeEncoder
+from steelyard.suites.registry import open_suite
+from steelyard.types import Role
+
+
+class Counting(FakeEncoder):
+    """Counts the texts that it computes."""
+
+    computed = 0
+
+    def _encode(self, texts, role, instruction):
+        self.computed += len(texts)
+        return super()._encode(texts, role, instruction)
+
+
+def held(max_tokens=None, **given):
+    inner, use = Counting(max_tokens=max_tokens), CacheUse()
+    return HeldEncoder(CachedEncoder(inner, None, use), use, **given), inner, use
+
+
+def test_the_same_texts_are_computed_once():
+    encoder, inner, use = held()
+    texts = ["苹果", "手机", "苹果"]
+    first = encoder.encode(texts, Role.DOCUMENT)
+    assert encoder.encode(texts, Role.DOCUMENT, "ignored for documents") is first
+    assert (inner.computed, use.computed, use.found) == (2, 2, 2)
+    assert np.array_equal(first, FakeEncoder().encode(texts, Role.DOCUMENT))
+
+
+def test_role_instruction_and_order_are_told_apart():
+    encoder, inner, _ = held()
+    for texts, role, instruction in [
+        (["a", "b"], Role.QUERY, None),
+        (["a", "b"], Role.DOCUMENT, None),
+        (["a", "b"], Role.QUERY, ""),
+        (["b", "a"], Role.QUERY, None),
+    ]:
+        assert np.array_equal(encoder.encode(texts, role, instruction), FakeEncoder().encode(texts, role, instruction))
+    assert inner.computed == 8
+
+
+def test_what_is_held_cannot_be_written_to():
+    encoder, _, _ = held()
+    rows = encoder.encode(["a"], Role.QUERY)
+    with pytest.raises(ValueError, match="read-only"):
+        rows[0, 0] = 1
+
+
+def test_beyond_its_room_it_computes_again():
+    encoder, inner, _ = held(max_bytes=100)
+    for _ in range(2):
+        encoder.encode(["a"], Role.QUERY)
+    assert inner.computed == 2
+
+
+def test_a_warning_is_given_every_time():
+    encoder, _, _ = held(max_tokens=4)
+    for _ in range(2):
+        with pytest.warns(TruncationWarning, match="1 of 1 texts are longer"):
+            encoder.encode(["a long text"], Role.DOCUMENT)
+
+
+def test_closing_forgets():
+    encoder, inner, _ = held()
+    encoder.encode(["a"], Role.QUERY)
+    encoder.close()
+    encoder.encode(["a"], Role.QUERY)
+    assert inner.computed == 2
+
+
+def test_a_sweep_embeds_every_text_once():
+    suite = open_suite("zh-traps-mini")
+    systems = read_systems(["minilm-en[dim=32|64|384, precision=float32|int8|binary, rescore=0|5]"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = weigh(systems, suite, WeighConfig())
+    assert len(systems) == 18
+    texts = len({q.text for q in suite.queries}) + len({d.text for d in suite.documents})
+    assert sum(s.cache.computed for s in result.systems) == texts
+    assert [s.cache.found for s in result.systems] == [0] + [texts] * 17
