@@ -270,7 +270,7 @@ def test_no_text_and_no_key_reaches_the_log(serve, engine, pool, caplog: pytest.
 
 def test_closing_finishes_what_was_accepted(engine: GatedEncoder) -> None:
     host = LocalHost({"fake": engine}, {}, Limits(), Behaviour())
-    model = LocalEmbedder("fake", recipe(), engine.info, host, NoCodec("no"))
+    model = LocalEmbedder("fake", recipe(), engine, host, NoCodec("no"))
     caller = Caller("c", 20)
 
     async def ask() -> int:

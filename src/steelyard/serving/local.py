@@ -7,12 +7,12 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from steelyard.engines.base import BaseEncoder, TruncationWarning
-from steelyard.engines.protocol import Encoder, EngineInfo, Reranker
+from steelyard.engines.protocol import Encoder, EngineInfo, Reranker, TokenEncoder
 from steelyard.errors import TextError
 from steelyard.models.recipe import Recipe
 from steelyard.serving.plan import Lane, QueueLimits
@@ -20,6 +20,7 @@ from steelyard.serving.scheduler import Ask, Group, Observer, Scheduler
 from steelyard.serving.service import Caller, Embedded, EmbedTask, Scored
 from steelyard.serving.settings import Behaviour, Limits
 from steelyard.serving.tokens import Codec
+from steelyard.serving.wire.embeddings import Heads
 from steelyard.serving.wire.models import ModelCard
 from steelyard.types import Role, Vectors
 
@@ -29,6 +30,7 @@ class _EmbedGroup(Group):
     role: Role
     instruction: str | None
     truncate: bool
+    heads: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,16 @@ class _Row:
     vector: Vectors
     tokens: int
     cut: bool
+    sparse: Mapping[int, float] | None
+    colbert: Vectors | None
+
+
+@runtime_checkable
+class SparseEncoder(Protocol):
+    """An encoder with a head that weighs the tokens of a text."""
+
+    def encode_sparse(self, texts: Sequence[str], role: Role) -> list[dict[int, float]]:
+        """For each text a weight above zero for each token id that matters."""
 
 
 def estimate(text: str) -> int:
@@ -116,10 +128,31 @@ def _embed(encoder: Encoder, group: _EmbedGroup, texts: Sequence[str]) -> Sequen
     ]
     fit = [i for i, n in enumerate(counts) if group.truncate or n <= limit]
     if fit:
-        rows = encoder.encode([texts[i] for i in fit], group.role, group.instruction)
-        for i, row in zip(fit, rows, strict=True):
-            results[i] = _Row(row, min(counts[i], limit), counts[i] > limit)
+        kept = [texts[i] for i in fit]
+        rows = encoder.encode(kept, group.role, group.instruction)
+        sparse, colbert = _other_heads(encoder, group, kept)
+        for n, i in enumerate(fit):
+            results[i] = _Row(rows[n], min(counts[i], limit), counts[i] > limit, sparse[n], colbert[n])
     return results
+
+
+def _other_heads(
+    encoder: Encoder, group: _EmbedGroup, texts: list[str]
+) -> tuple[Sequence[Mapping[int, float] | None], Sequence[Vectors | None]]:
+    nothing = [None] * len(texts)
+    sparse: Sequence[Mapping[int, float] | None] = nothing
+    colbert: Sequence[Vectors | None] = nothing
+    if "sparse" in group.heads and isinstance(encoder, SparseEncoder):
+        sparse = encoder.encode_sparse(texts, group.role)
+    if "colbert" in group.heads and isinstance(encoder, TokenEncoder):
+        colbert = encoder.encode_tokens(texts, group.role)
+    return sparse, colbert
+
+
+def heads_of(recipe: Recipe, encoder: Encoder) -> list[str]:
+    """The heads that the model has and this engine runs."""
+    able = {"dense": True, "sparse": isinstance(encoder, SparseEncoder), "colbert": isinstance(encoder, TokenEncoder)}
+    return [head for head in recipe.heads if able[head]]
 
 
 class LocalEmbedder:
@@ -128,17 +161,17 @@ class LocalEmbedder:
     Args:
         name: under which it is served.
         recipe: what it is.
-        info: what the engine says of itself.
+        encoder: what the host runs under that name.
         host: runs it.
         codec: reads token arrays.
     """
 
-    def __init__(self, name: str, recipe: Recipe, info: EngineInfo, host: LocalHost, codec: Codec) -> None:
+    def __init__(self, name: str, recipe: Recipe, encoder: Encoder, host: LocalHost, codec: Codec) -> None:
         self._name = name
         self._recipe = recipe
         self._host = host
         self._codec = codec
-        self._card = card_of(name, recipe, info)
+        self._card = card_of(name, recipe, encoder.info).model_copy(update={"heads": heads_of(recipe, encoder)})
 
     @property
     def recipe(self) -> Recipe:
@@ -157,13 +190,17 @@ class LocalEmbedder:
             HttpFailure: busy, late or stopping.
             ItemFailure: the engine refuses or fails at a text.
         """
-        group = _EmbedGroup(self._name, task.role, task.instruction, task.truncate)
+        group = _EmbedGroup(self._name, task.role, task.instruction, task.truncate, task.heads)
         costs = tuple(map(estimate, task.texts))
         rows: list[Any] = await self._host.scheduler.run(
             Ask(caller.client, task.lane, group, task.texts, costs, caller.seconds)
         )
         cut = tuple(i for i, row in enumerate(rows) if row.cut)
-        return Embedded(np.stack([row.vector for row in rows]), sum(row.tokens for row in rows), cut)
+        heads = Heads(
+            [row.sparse for row in rows] if "sparse" in task.heads else None,
+            [row.colbert for row in rows] if "colbert" in task.heads else None,
+        )
+        return Embedded(np.stack([row.vector for row in rows]), sum(row.tokens for row in rows), cut, heads)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of a token array."""
@@ -171,7 +208,7 @@ class LocalEmbedder:
 
 
 class LocalReranker:
-    """One reranker behind the scheduler; arguments as of :class:`LocalEmbedder`."""
+    """One reranker behind the scheduler; ``info`` is what its engine says of itself."""
 
     def __init__(self, name: str, recipe: Recipe, info: EngineInfo, host: LocalHost) -> None:
         self._name = name

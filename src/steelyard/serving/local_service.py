@@ -44,7 +44,7 @@ def local_service(
     refuse = NoCodec("this model takes no token arrays")
     return Service(
         host,
-        {n: LocalEmbedder(n, models[n].recipe, e.info, host, models[n].codec or refuse) for n, e in encoders.items()},
+        {n: LocalEmbedder(n, models[n].recipe, e, host, models[n].codec or refuse) for n, e in encoders.items()},
         {n: LocalReranker(n, models[n].recipe, r.info, host) for n, r in rerankers.items()},
         limits,
         behaviour,

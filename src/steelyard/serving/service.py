@@ -14,6 +14,7 @@ from steelyard.serving.keys import Keys
 from steelyard.serving.metrics import Metrics
 from steelyard.serving.plan import Lane
 from steelyard.serving.settings import Behaviour, Limits
+from steelyard.serving.wire.embeddings import Heads
 from steelyard.serving.wire.models import ModelCard
 from steelyard.types import Role, Scores, Vectors
 
@@ -36,6 +37,7 @@ class EmbedTask:
         instruction: None for the recipe's default, "" for none.
         truncate: cut what is too long instead of refusing it.
         dimensions: what the caller asked for; a model with a recipe leaves the cutting to the endpoint.
+        heads: what is computed beside the dense vector: ``sparse``, ``colbert``, both or nothing.
     """
 
     texts: Sequence[str]
@@ -43,6 +45,7 @@ class EmbedTask:
     instruction: str | None = None
     truncate: bool = False
     dimensions: int | None = None
+    heads: frozenset[str] = frozenset()
 
     @property
     def lane(self) -> Lane:
@@ -53,11 +56,12 @@ class EmbedTask:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """float32[n, d] in the order of the texts, the tokens read, and which texts were cut."""
+    """float32[n, d] in the order of the texts, the tokens read, which texts were cut, and the other heads."""
 
     vectors: Vectors
     tokens: int
     cut: tuple[int, ...] = ()
+    heads: Heads = Heads()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True, slots=True)

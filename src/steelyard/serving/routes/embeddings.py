@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -18,9 +19,10 @@ from steelyard.serving.service import Caller, Embedded, EmbeddingModel, EmbedTas
 from steelyard.serving.settings import Behaviour, Limits
 from steelyard.serving.templates import read_template
 from steelyard.serving.together import together
-from steelyard.serving.wire.embeddings import EmbeddingAnswer, EmbeddingRequest, embedding_bytes
+from steelyard.serving.wire.embeddings import EmbeddingAnswer, EmbeddingRequest, Heads, embedding_bytes
 from steelyard.types import Role
 
+T = TypeVar("T")
 Part = tuple[list[int], EmbedTask]
 """Positions in the request, and the texts that stand there."""
 
@@ -34,13 +36,14 @@ def router(service: Service) -> APIRouter:
         """OpenAI's endpoint; `input_type` and `instruction` let the server put the model's own template on."""
         model, named_role = service.embedder(body.model)
         texts = read_texts(body, model, service.limits)
+        _check_heads(body, model)
         parts = plan_parts(body, texts, model.recipe, named_role, service.behaviour)
         dimensions = _dimensions(body, model.recipe)
         work = _embed(model, parts, len(texts), caller_of(request, service))
         done = await unless_gone(request, work, service)
         service.metrics.read(model.card.id, len(texts), done.tokens, len(done.cut))
         vectors = cut_to(done.vectors, dimensions) if dimensions else done.vectors
-        content = embedding_bytes(vectors, body.model, done.tokens, base64=body.encoding_format == "base64")
+        content = embedding_bytes(vectors, done.heads, body.model, done.tokens, base64=body.encoding_format == "base64")
         return Response(content, media_type="application/json", headers=_headers(parts, done, body, named_role))
 
     return api
@@ -78,8 +81,9 @@ def plan_parts(
         positions, bares = groups[side, instruction]
         positions.append(i)
         bares.append(bare)
+    heads = frozenset(body.heads or ()) - {"dense"}
     return [
-        (positions, EmbedTask(bares, side, _instruction(recipe, side, instruction), truncate, body.dimensions))
+        (positions, EmbedTask(bares, side, _instruction(recipe, side, instruction), truncate, body.dimensions, heads))
         for (side, instruction), (positions, bares) in groups.items()
     ]
 
@@ -107,6 +111,14 @@ def _instruction(recipe: Recipe | None, role: Role, instruction: str | None) -> 
     return instruction if "{instruction}" in recipe.query_template and role is Role.QUERY else None
 
 
+def _check_heads(body: EmbeddingRequest, model: EmbeddingModel) -> None:
+    missing = sorted(set(body.heads or ()) - set(model.card.heads))
+    if missing:
+        there = ", ".join(model.card.heads)
+        message = f"{model.card.id} as it runs here has no {' and no '.join(missing)} head; it has {there}"
+        raise HttpFailure(400, message, "heads", "no_head")
+
+
 def _dimensions(body: EmbeddingRequest, recipe: Recipe | None) -> int | None:
     if body.dimensions is None or recipe is None:
         return None
@@ -120,11 +132,29 @@ async def _embed(model: EmbeddingModel, parts: list[Part], count: int, caller: C
     done = await together(_embed_part(model, part, caller) for part in parts)
     if len(parts) == 1:
         return done[0]
+    return _merged([positions for positions, _ in parts], done, count)
+
+
+def _merged(places: Sequence[list[int]], done: Sequence[Embedded], count: int) -> Embedded:
+    """Several answers as one, each text where it stood in the request."""
     vectors = np.empty((count, done[0].vectors.shape[1]), dtype=np.float32)
-    for (positions, _), part in zip(parts, done, strict=True):
+    for positions, part in zip(places, done, strict=True):
         vectors[positions] = part.vectors
-    cut = sorted(positions[i] for (positions, _), part in zip(parts, done, strict=True) for i in part.cut)
-    return Embedded(vectors, sum(part.tokens for part in done), tuple(cut))
+    cut = sorted(positions[i] for positions, part in zip(places, done, strict=True) for i in part.cut)
+    heads = Heads(
+        _placed(places, [part.heads.sparse for part in done]), _placed(places, [part.heads.colbert for part in done])
+    )
+    return Embedded(vectors, sum(part.tokens for part in done), tuple(cut), heads)
+
+
+def _placed(places: Sequence[list[int]], parts: Sequence[Sequence[T] | None]) -> list[T] | None:
+    found = {
+        i: one
+        for at, part in zip(places, parts, strict=True)
+        if part is not None
+        for i, one in zip(at, part, strict=True)
+    }
+    return [found[i] for i in sorted(found)] if found else None
 
 
 async def _embed_part(model: EmbeddingModel, part: Part, caller: Caller) -> Embedded:

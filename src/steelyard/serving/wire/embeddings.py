@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -81,6 +83,9 @@ class EmbeddingRequest(WireRequest):
     instruction: str | None = Field(
         None, description="the task, for queries of models that take one; empty for none, left out for the default"
     )
+    heads: Annotated[list[Literal["dense", "sparse", "colbert"]], Field(min_length=1)] | None = Field(
+        None, description="what to compute of models that have several heads, such as bge-m3; dense when left out"
+    )
     truncate: bool | None = Field(
         None, description="cut texts that are too long instead of refusing them; the server's setting when left out"
     )
@@ -91,12 +96,21 @@ class EmbeddingRequest(WireRequest):
         return _ROLES[self.input_type] if self.input_type else None
 
 
+class SparseVector(WireAnswer):
+    """Token ids in rising order and their weights, all above zero."""
+
+    indices: list[int]
+    values: list[float]
+
+
 class EmbeddingItem(WireAnswer):
-    """One vector, as numbers or as base64 of little-endian float32."""
+    """One vector, as numbers or as base64 of little-endian float32; the other heads where they were asked for."""
 
     object: Literal["embedding"] = "embedding"
     index: int
     embedding: list[float] | str
+    sparse: SparseVector | None = None
+    colbert: list[list[float] | str] | None = None
 
 
 class EmbeddingAnswer(WireAnswer):
@@ -108,17 +122,36 @@ class EmbeddingAnswer(WireAnswer):
     usage: Usage
 
 
-def embedding_bytes(vectors: Vectors, model: str, tokens: int, *, base64: bool) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """What the heads beside the dense one gave, for each text; None where they were not asked for.
+
+    Attributes:
+        sparse: token id -> weight.
+        colbert: float32[tokens, d].
+    """
+
+    sparse: Sequence[Mapping[int, float]] | None = None
+    colbert: Sequence[Vectors] | None = None
+
+
+def embedding_bytes(vectors: Vectors, heads: Heads, model: str, tokens: int, *, base64: bool) -> bytes:
     """An :class:`EmbeddingAnswer` in JSON, written straight from float32[n, d]."""
     rows = np.ascontiguousarray(vectors, dtype="<f4")
-    data = [
-        {"object": "embedding", "index": i, "embedding": pybase64.b64encode(r.data).decode() if base64 else r}
-        for i, r in enumerate(rows)
+    data: list[dict[str, Any]] = [
+        {"object": "embedding", "index": i, "embedding": _written(r, base64=base64)} for i, r in enumerate(rows)
     ]
-    answer = {
-        "object": "list",
-        "data": data,
-        "model": model,
-        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
-    }
+    for i, item in enumerate(data):
+        if heads.sparse is not None:
+            weights = sorted(heads.sparse[i].items())
+            item["sparse"] = {"indices": [int(k) for k, _ in weights], "values": [float(v) for _, v in weights]}
+        if heads.colbert is not None:
+            states = np.ascontiguousarray(heads.colbert[i], dtype="<f4")
+            item["colbert"] = [_written(state, base64=base64) for state in states]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    answer = {"object": "list", "data": data, "model": model, "usage": usage}
     return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _written(row: Vectors, *, base64: bool) -> Vectors | str:
+    return pybase64.b64encode(row.data).decode() if base64 else row
