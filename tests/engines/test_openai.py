@@ -144,14 +144,18 @@ def test_vectors_of_several_sizes(httpserver):
 
 def test_a_rate_limit_is_honoured_by_every_thread(httpserver):
     def respond(number, body, _):
-        return reply({"error": "slow down"}, 429, {"Retry-After": "1"}) if number == 0 else answer(body["input"])
+        if number == 0:
+            return reply({"error": "slow down"}, 429, {"Retry-After": "1"})
+        time.sleep(0.3 if number == 1 else 0)
+        return answer(body["input"])
 
     server = Server(httpserver, respond)
-    opened = encoder(httpserver, batch=1, concurrency=1)
-    rows = opened.encode(["甲", "乙乙", "丙"], Role.QUERY)
-    assert len(rows) == 3
-    assert server.times[1] - server.times[0] >= 1
-    assert server.asked() == [["甲"], ["甲"], ["乙乙"], ["丙"]]
+    opened = encoder(httpserver, batch=1, concurrency=2)
+    texts = ["甲", "乙乙", "丙", "丁丁"]
+    rows = opened.encode(texts, Role.QUERY)
+    np.testing.assert_array_equal(rows, np.array([vector(t) for t in texts], dtype=np.float32))
+    assert len(server.times) == 5
+    assert min(server.times[2:]) - server.times[0] >= 0.99
 
 
 def test_a_wait_longer_than_patience_is_told_at_once(httpserver):

@@ -4,6 +4,7 @@ from retrieval_fakes import info
 
 from steelyard.engines.load import open_token_encoder
 from steelyard.engines.protocol import Reranker
+from steelyard.errors import UsageError
 from steelyard.models.registry import load_recipe
 from steelyard.retrieval.maxsim import MaxSimReranker, max_sim
 from steelyard.types import Role
@@ -33,6 +34,11 @@ def test_the_share_of_query_letters_in_the_document():
 def test_an_empty_query_tells_no_documents_apart():
     assert list(MaxSimReranker(LetterEncoder()).score("", ["a", ""])) == [0, 0]
     assert MaxSimReranker(LetterEncoder()).score("a", []).shape == (0,)
+
+
+def test_an_instruction_has_no_place():
+    with pytest.raises(UsageError, match="takes no instruction"):
+        MaxSimReranker(LetterEncoder()).score("a", ["a"], "find")
 
 
 def test_documents_come_in_parts():

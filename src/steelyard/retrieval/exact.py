@@ -7,6 +7,9 @@ score a function of its two vectors alone, whatever block or position they came 
 tie rule of :mod:`steelyard.types` holds across blocks. No candidate is missed: the product's rounding error is bounded
 (|error| <= gamma_d |q| |v|, Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), and whatever lies
 within twice that of the k-th best is a candidate.
+
+Where very many documents lie within that bound (a model whose vectors are nearly all alike) each of them is summed
+again: still exact and within the memory, but several times slower.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import numpy as np
 
 from steelyard.engines.base import BaseReranker
 from steelyard.engines.protocol import EngineInfo, TokenEncoder
+from steelyard.errors import UsageError
 from steelyard.types import Role, Scores, Vectors
 
 _DOCUMENTS_AT_ONCE = 32
@@ -48,6 +49,8 @@ class MaxSimReranker(BaseReranker):
             close()
 
     def _score(self, query: str, documents: Sequence[str], instruction: str | None) -> Scores:
+        if instruction:
+            raise UsageError(f"{self._info.model} takes no instruction; leave {instruction[:60]!r} out")
         query_states = self._encoder.encode_tokens([query], Role.QUERY)[0]
         scores = np.zeros(len(documents), dtype=np.float32)
         if not len(query_states):
