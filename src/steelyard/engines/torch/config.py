@@ -14,6 +14,7 @@ from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.torch.files import digest, weight_files
 from steelyard.engines.torch.precision import Choice, Machine, Precision, choose, this_machine
 from steelyard.errors import MissingExtraError, WeightsError
+from steelyard.models.hub import find
 from steelyard.models.recipe import Recipe
 
 _NOT_THE_NUMBERS = {"title", "languages", "licence", "published", "trained_on", "notes", "sources", "backends"}
@@ -43,8 +44,9 @@ def locate(recipe: Recipe) -> Path:
     Raises:
         WeightsError: it is nowhere; says how to get it.
     """
-    if recipe.sources.folder:
-        return Path(recipe.sources.folder)
+    folder = Path(recipe.sources.folder) if recipe.sources.folder else find(recipe)
+    if folder:
+        return folder
     raise WeightsError(
         f"the weights of {recipe.name} are not on this machine. Get them with: steelyard models pull {recipe.name}"
     )
