@@ -11,7 +11,6 @@ import math
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -21,6 +20,7 @@ import orjson
 import stamina
 
 from steelyard.engines.lazy import Lazy
+from steelyard.engines.retry import RetryPolicy
 from steelyard.errors import EndpointError, UsageError
 
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -34,25 +34,6 @@ _MENDS = {
     413: "Ask for smaller batches.",
     429: "Lower the concurrency or wait for the limit to pass.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How long to keep trying; times in seconds.
-
-    Attributes:
-        attempts: requests in all, the first included.
-        patience: from the first attempt to the last, waits included.
-        wait_initial: the first wait; it doubles each time.
-        wait_max: the longest wait, where the server does not name a longer one by Retry-After.
-        wait_jitter: up to so much is added to each wait, so that clients do not return together.
-    """
-
-    attempts: int = 6
-    patience: float = 180.0
-    wait_initial: float = 0.2
-    wait_max: float = 10.0
-    wait_jitter: float = 0.5
 
 
 class _AgainError(EndpointError):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from steelyard.engines.endpoint import Endpoint
 from steelyard.errors import EndpointError
+
+if TYPE_CHECKING:
+    from steelyard.engines.endpoint import Endpoint
 
 R = TypeVar("R")
 Ask = Callable[[Sequence[str]], Sequence[R]]

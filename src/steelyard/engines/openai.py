@@ -14,19 +14,22 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from steelyard.engines.base import BaseEncoder, BaseReranker
-from steelyard.engines.endpoint import Endpoint, RetryPolicy
 from steelyard.engines.fanout import ask_all
 from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.render import render
+from steelyard.engines.retry import RetryPolicy
 from steelyard.engines.vectors import normalised
 from steelyard.errors import EndpointError, UsageError
 from steelyard.models.recipe import Recipe
 from steelyard.types import Role, Scores, Vectors
+
+if TYPE_CHECKING:
+    from steelyard.engines.endpoint import Endpoint
 
 KEYS = ("STEELYARD_API_KEY", "OPENAI_API_KEY")
 """Environment variables that may hold the key; the first that is set counts."""
@@ -71,6 +74,8 @@ class OpenAIConfig:
 
     def endpoint(self, path: str, environment: Mapping[str, str]) -> Endpoint:
         """The endpoint at ``path`` under the URL."""
+        from steelyard.engines.endpoint import Endpoint
+
         key = self.api_key or next((environment[k] for k in KEYS if environment.get(k)), None)
         base = self.url.rstrip("/")
         url = base if base.endswith(path) else base + path
