@@ -52,7 +52,7 @@
 
     function loser([system, kind, rank, hits], right) {
       const part = make("section", "", "loser");
-      const head = make("h4", systems[system]);
+      const head = make("h3", systems[system]);
       const place = rank ? fill(words.rank, { rank }) : fill(words.beyond, { kept: data.kept });
       head.append(" ", make("span", [data.kinds[kind], place].filter(Boolean).join(" · "), "how"));
       const ranking = make("ol", "", "hits");
@@ -64,7 +64,7 @@
     function detail(query, box) {
       const [, , right, losses] = query;
       const rights = make("div", "", "right");
-      rights.append(make("h4", right.length > 1 ? words.right_many : words.right));
+      rights.append(make("h3", right.length > 1 ? words.right_many : words.right));
       for (const place of right) rights.append(make("p", documents[place] || words.text_missing));
       const all = make("div", "", "losers");
       const first = state.lost === "" ? losses : [...losses].sort((a) => (a[0] === Number(state.lost) ? -1 : 0));
