@@ -149,10 +149,10 @@ def _other_heads(
     return sparse, colbert
 
 
-def heads_of(recipe: Recipe, encoder: Encoder) -> list[str]:
+def heads_of(recipe: Recipe, encoder: Encoder) -> tuple[str, ...]:
     """The heads that the model has and this engine runs."""
     able = {"dense": True, "sparse": isinstance(encoder, SparseEncoder), "colbert": isinstance(encoder, TokenEncoder)}
-    return [head for head in recipe.heads if able[head]]
+    return tuple(head for head in recipe.heads if able[head])
 
 
 class LocalEmbedder:

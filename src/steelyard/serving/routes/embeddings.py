@@ -148,12 +148,9 @@ def _merged(places: Sequence[list[int]], done: Sequence[Embedded], count: int) -
 
 
 def _placed(places: Sequence[list[int]], parts: Sequence[Sequence[T] | None]) -> list[T] | None:
-    found = {
-        i: one
-        for at, part in zip(places, parts, strict=True)
-        if part is not None
-        for i, one in zip(at, part, strict=True)
-    }
+    found: dict[int, T] = {}
+    for positions, part in zip(places, parts, strict=True):
+        found |= zip(positions, part or (), strict=part is not None)
     return [found[i] for i in sorted(found)] if found else None
 
 

@@ -20,7 +20,7 @@ class ModelCard(WireAnswer):
     smallest_dimension: int | None = None
     max_tokens: int | None = None
     takes_instruction: bool = False
-    heads: list[str] = ["dense"]
+    heads: tuple[str, ...] = ("dense",)
     fingerprint: str | None = None
 
 
