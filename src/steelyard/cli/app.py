@@ -35,6 +35,9 @@ app.command(
 app.command("steelyard.cli.compare:compare", name="compare", help="Judge stored results again, alone or side by side.")
 app.command("steelyard.cli.report:report", name="report", help="Make a page, Markdown, CSV or pictures of results.")
 app.command("steelyard.cli.costs:costs", name="costs", help="Measure load, memory, latency, throughput and storage.")
+app.command(
+    "steelyard.cli.sweep:sweep", name="sweep", help="Vary one system: dimensions, bits, instructions, lengths, depths."
+)
 app.command("steelyard.cli.models:app", name="models", help="List the models that are known, or show one recipe.")
 app.command(
     "steelyard.cli.suites:app", name="suites", help="List the suites, show one, or check a trap file of your own."

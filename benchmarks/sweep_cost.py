@@ -1,0 +1,56 @@
+"""What a sweep of eight dimensions and three precisions costs beside one full pass; the target is at most 1.15 times.
+
+Both are made from nothing, each with a cache file of its own:
+
+    python benchmarks/sweep_cost.py [SYSTEM] [SUITE]
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from steelyard.bench.cache import VectorCache
+from steelyard.bench.runner import WeighConfig, weigh
+from steelyard.bench.sweep import Axes, variants
+from steelyard.cost.storage import PRECISIONS
+from steelyard.retrieval.expression import parse
+from steelyard.retrieval.vocabulary import recipe_of
+from steelyard.suites.registry import open_suite
+
+TARGET = 1.15
+
+
+def timed(nodes, suite):
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        config = WeighConfig(cache=VectorCache(place / "v.sqlite"), out=place / "r.json", save_seconds=2.0)
+        wall, processor = time.perf_counter(), time.process_time()
+        result = weigh(nodes, suite, config)
+        spent = time.perf_counter() - wall, time.process_time() - processor
+    computed = sum(s.cache.computed for s in result.systems)
+    return spent, computed
+
+
+def main(system="e5-small", suite_name="zh-traps"):
+    suite = open_suite(suite_name)
+    base = parse(system)
+    native = recipe_of(base).dimension
+    dimensions = tuple(native * i // 8 for i in range(1, 9))
+    nodes = variants(base, Axes(dimensions=dimensions, precisions=PRECISIONS))
+    warm_up = timed([base], open_suite("zh-traps-mini"))
+    print(f"{system} on {suite.name}: {len(suite.queries)} queries, {len(suite.documents)} documents")
+    print(
+        f"warmed up in {warm_up[0][0]:.1f} s; {len(nodes)} variants: dimensions {dimensions}, {', '.join(PRECISIONS)}"
+    )
+    one, texts = timed([base], suite)
+    all_, swept_texts = timed(nodes, suite)
+    print(f"one pass   {one[0]:8.2f} s of clock {one[1]:8.2f} s of processor, {texts} texts embedded")
+    print(f"the sweep  {all_[0]:8.2f} s of clock {all_[1]:8.2f} s of processor, {swept_texts} texts embedded")
+    ratio, processor = all_[0] / one[0], all_[1] / one[1]
+    print(f"ratio      {ratio:8.3f} of clock   {processor:8.3f} of processor; target {TARGET}")
+    return 0 if ratio <= TARGET else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

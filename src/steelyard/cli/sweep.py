@@ -1,0 +1,165 @@
+"""``steelyard sweep``: what dimensions, precisions, instructions, lengths, depths and weights do to one system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cyclopts import Parameter
+
+from steelyard.cli.output import console, progress_bar, write_json
+
+if TYPE_CHECKING:
+    from steelyard.bench.sweep import Axes
+    from steelyard.cost.storage import Precision
+    from steelyard.retrieval.expression import Node
+
+A_SYSTEM_FAILED = 8
+_SAVE_SECONDS = 2.0
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SweepOptions:
+    """What to vary and where; lists are separated by commas.
+
+    Attributes:
+        dims: vector sizes; `all` takes the usual ones below the model's own.
+        precisions: float32, int8, binary.
+        rescore: hits rescored with full vectors; int8 and binary are tried with and without.
+        instructions: a file with one task text a line; `none` and `default` may be lines of it.
+        max_tokens: lengths at which texts are cut.
+        top: hits that are reranked.
+        weights: shares of the second of two fused parts, between 0 and 1.
+        suite: a name of `steelyard suites`, or your own folder or file.
+        measure: what to judge by.
+        out: the result file; `results/sweep-SUITE.json` when left out.
+        cache: keep vectors and scores for the next run.
+        seed: of every random draw.
+        json: print the result document instead of the table.
+    """
+
+    dims: str = ""
+    precisions: str = ""
+    rescore: int = 0
+    instructions: Path | None = None
+    max_tokens: str = ""
+    top: str = ""
+    weights: str = ""
+    suite: str = "zh-traps"
+    measure: str = "top1"
+    out: Path | None = None
+    cache: bool = True
+    seed: int = 20260
+    json: bool = False
+
+
+def sweep(system: str, *, options: SweepOptions | None = None) -> int:
+    """Vary one system and test what each change does to it.
+
+    All variants share one pass over the texts. Without any list, the dimensions of `--dims all` are crossed with
+    float32, int8 and binary. The result is an ordinary one: compare it, report it, ask advice on it.
+
+    Args:
+        system: an expression without sweeps, as `steelyard weigh` takes it.
+    """
+    from steelyard.bench.cache import VectorCache, default_cache_path
+    from steelyard.bench.runner import DEFAULT_MEASURES, WeighConfig, read_systems, weigh
+    from steelyard.bench.sweep import variants
+    from steelyard.errors import UsageError
+    from steelyard.measures.names import parse_measure
+    from steelyard.report.terminal_sweep import print_sweep
+    from steelyard.suites.registry import open_suite
+
+    asked = options or SweepOptions()
+    measure = str(parse_measure(asked.measure))
+    bases = read_systems([system])
+    if len(bases) != 1:
+        raise UsageError(f"sweep takes one system, and {system} stands for {len(bases)}; weigh takes them all")
+    nodes = variants(bases[0], read_axes(asked, bases[0]))
+    texts = open_suite(asked.suite)
+    path = asked.out or Path("results") / f"sweep-{Path(texts.name).stem}.json"
+    config = WeighConfig(
+        measures=tuple(dict.fromkeys([measure, *DEFAULT_MEASURES])),
+        seed=asked.seed,
+        out=path,
+        save_seconds=_SAVE_SECONDS,
+        cache=VectorCache(default_cache_path()) if asked.cache else None,
+    )
+    with progress_bar(quiet=asked.json) as watcher:
+        result = weigh(nodes, texts, config, None, watcher)
+    if asked.json:
+        write_json(result)
+    else:
+        out = console()
+        print_sweep(out, result, str(bases[0]), measure)
+        out.print(f"\nResult: {path}   report it: steelyard report {path}", markup=False, soft_wrap=True)
+    return A_SYSTEM_FAILED if any(s.error for s in result.systems) else 0
+
+
+def read_axes(asked: SweepOptions, base: Node) -> Axes:
+    """The lists as values.
+
+    Raises:
+        UsageError: an entry that is none of its kind.
+    """
+    from steelyard.bench.sweep import Axes, ladder
+    from steelyard.cost.storage import PRECISIONS
+
+    given = (asked.dims, asked.precisions, asked.instructions, asked.max_tokens, asked.top, asked.weights)
+    dims = asked.dims if any(given) else "all"
+    return Axes(
+        dimensions=ladder(base) if dims == "all" else _integers(dims, "--dims"),
+        precisions=_precisions(asked.precisions) if any(given) else PRECISIONS,
+        rescore=asked.rescore,
+        instructions=_lines(asked.instructions) if asked.instructions else (),
+        max_tokens=_integers(asked.max_tokens, "--max-tokens"),
+        tops=_integers(asked.top, "--top"),
+        weights=_numbers(asked.weights, "--weights"),
+    )
+
+
+def _entries(text: str) -> list[str]:
+    return [entry.strip() for entry in text.split(",") if entry.strip()]
+
+
+def _numbers(text: str, flag: str) -> tuple[float, ...]:
+    from steelyard.errors import UsageError
+
+    try:
+        return tuple(float(e) for e in _entries(text))
+    except ValueError:
+        raise UsageError(f"{flag} takes numbers separated by commas, not {text!r}") from None
+
+
+def _integers(text: str, flag: str) -> tuple[int, ...]:
+    from steelyard.errors import UsageError
+
+    numbers = _numbers(text, flag)
+    if any(not n.is_integer() or n < 1 for n in numbers):
+        raise UsageError(f"{flag} takes whole numbers from 1, not {text!r}")
+    return tuple(int(n) for n in numbers)
+
+
+def _precisions(text: str) -> tuple[Precision, ...]:
+    from steelyard.cost.storage import PRECISIONS
+    from steelyard.errors import UsageError
+
+    entries = _entries(text)
+    if any(e not in PRECISIONS for e in entries):
+        raise UsageError(f"--precisions takes {', '.join(PRECISIONS)}, not {text!r}")
+    return tuple(p for p in PRECISIONS if p in entries)
+
+
+def _lines(path: Path) -> tuple[str, ...]:
+    from steelyard.errors import DataError
+
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise DataError(f"{path} cannot be read as a list of instructions: {wrong}") from None
+    found = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not found:
+        raise DataError(f"{path} holds no instruction: write one a line")
+    return found

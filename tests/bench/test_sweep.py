@@ -1,0 +1,195 @@
+"""Sweeps: which systems they make, how each is compared, and what is said of it."""
+
+import io
+import random
+
+import pytest
+from rich.console import Console
+
+from steelyard.bench.against import compare_with
+from steelyard.bench.result import EnvironmentRecord, QueryRecord, Result, SuiteSummary, SystemRecord
+from steelyard.bench.sweep import Axes, chinese_against_english, ladder, rows, smallest, storage_of, variants
+from steelyard.cli import main
+from steelyard.errors import ExpressionError, ResultError, UsageError
+from steelyard.report.terminal_sweep import print_sweep
+from steelyard.retrieval.expression import parse
+from steelyard.stats.paired import paired_test
+
+
+def result(values):
+    count = len(next(iter(values.values())))
+    environment = EnvironmentRecord(
+        steelyard="", python="", platform="", processor="", cores=1, memory_bytes=0, packages={}
+    )
+    return Result(
+        created="", suite=SuiteSummary(name="x", checksum="", queries=count, documents=9), measures=("top1",), seed=1,
+        depth=9, complete=True, environment=environment,
+        queries=tuple(QueryRecord(id=f"q{i}", text="") for i in range(count)),
+        systems=tuple(SystemRecord(name=n, values={"top1": tuple(v)}) for n, v in values.items()),
+    )  # fmt: skip
+
+
+def outcomes(share, count=200, seed=0):
+    rng = random.Random(seed)
+    return [float(rng.random() < share) for _ in range(count)]
+
+
+def names(source, **axes):
+    return [str(n) for n in variants(parse(source), Axes(**axes))]
+
+
+def test_dimensions_and_precisions_are_crossed_and_the_whole_is_the_base():
+    assert names("e5-small", dimensions=(64, 384), precisions=("float32", "binary")) == [
+        "e5-small",
+        "e5-small[dim=64]",
+        "e5-small[dim=64, precision=binary]",
+        "e5-small[precision=binary]",
+    ]
+
+
+def test_rescoring_is_tried_beside_going_without():
+    assert names("e5-small", precisions=("float32", "int8"), rescore=40) == [
+        "e5-small",
+        "e5-small[precision=int8]",
+        "e5-small[precision=int8, rescore=40]",
+    ]
+
+
+def test_other_axes_stand_alone():
+    assert names("qwen3-0.6b", dimensions=(256,), instructions=("none", "查找答案"), max_tokens=(64,)) == [
+        "qwen3-0.6b",
+        "qwen3-0.6b[dim=256]",
+        "qwen3-0.6b[instruction=none]",
+        'qwen3-0.6b[instruction="查找答案"]',
+        "qwen3-0.6b[max_tokens=64]",
+    ]
+
+
+def test_deep_reranking_comes_first():
+    assert names("bm25 >> maxsim", tops=(10, 50, 20)) == [
+        "bm25 >> maxsim",
+        "bm25 >> maxsim[top=50]",
+        "bm25 >> maxsim[top=20]",
+        "bm25 >> maxsim[top=10]",
+    ]
+
+
+def test_weights_share_one():
+    assert names("bm25 + e5-small", weights=(0.25,))[1] == "bm25[weight=0.75] + e5-small[weight=0.25]"
+    assert names("bm25 + e5-small >> maxsim", weights=(1.0,))[1].startswith("bm25[weight=0] + e5-small[weight=1]")
+
+
+@pytest.mark.parametrize(
+    ("source", "axes", "error"),
+    [
+        ("bm25", {"dimensions": (64,)}, UsageError),
+        ("e5-small", {"tops": (5,)}, UsageError),
+        ("e5-small", {"weights": (0.5,)}, UsageError),
+        ("bm25 + e5-small", {"weights": (1.5,)}, UsageError),
+        ("e5-small", {"dimensions": (512,)}, ExpressionError),
+    ],
+)
+def test_an_axis_that_a_system_does_not_have(source, axes, error):
+    with pytest.raises(error):
+        variants(parse(source), Axes(**axes))
+
+
+def test_the_ladder_ends_at_the_model_and_begins_where_it_was_trained():
+    assert ladder(parse("e5-small")) == (32, 64, 96, 128, 192, 256, 384)
+    assert ladder(parse("qwen3-0.6b"))[0] >= 32
+    assert len(ladder(parse("qwen3-0.6b"))) >= 8
+    with pytest.raises(UsageError, match="--dims"):
+        ladder(parse("openai:m@http://localhost/v1"))
+
+
+def test_storage_of_a_system():
+    assert storage_of(parse("e5-small")).bytes_per_million == 384 * 4_000_000
+    assert storage_of(parse("e5-small[dim=64, precision=binary, rescore=9]")).rescore_bytes_per_million == 256_000_000
+    assert storage_of(parse("bm25")) is None
+    assert storage_of(parse("bm25 + e5-small")) is None
+
+
+def test_differences_are_from_the_base_and_signed():
+    base, worse = outcomes(0.8), outcomes(0.5, seed=1)
+    (found,) = compare_with(result({"a": base, "b": worse}), "a", ["a", "b"], "top1")
+    assert found.difference == pytest.approx(sum(worse) / 200 - sum(base) / 200)
+    assert found.low < found.difference < found.high < 0
+    assert found.p == paired_test(worse, base).p
+    assert found.worse
+    assert not found.better
+
+
+def test_correction_is_over_the_comparisons_that_are_made():
+    base = outcomes(0.6)
+    others = {f"s{i}": outcomes(0.68, seed=i) for i in range(1, 4)}
+    found = compare_with(result({"a": base, **others}), "a", list(others), "top1")
+    least = min(found, key=lambda a: a.p)
+    assert least.p_holm == pytest.approx(min(1.0, 3 * least.p))
+
+
+def test_a_system_that_is_not_there():
+    with pytest.raises(ResultError, match="c was not weighed; there is a"):
+        compare_with(result({"a": [1.0]}), "a", ["c"], "top1")
+
+
+def test_the_smallest_that_is_not_worse():
+    good, bad = outcomes(0.7), outcomes(0.3, seed=5)
+    values = {"e5-small": good, "e5-small[dim=192]": good, "e5-small[dim=64]": good, "e5-small[dim=32]": bad}
+    found = rows(result(values), "e5-small", "top1")
+    assert smallest(found).name == "e5-small[dim=64]"
+    assert smallest(found[:1]) is None
+
+
+def test_instructions_are_tested_against_none_and_by_language():
+    bare, english, chinese = outcomes(0.4), outcomes(0.75, seed=2), outcomes(0.4, seed=0)
+    values = {
+        "qwen3-0.6b": english,
+        "qwen3-0.6b[instruction=none]": bare,
+        "qwen3-0.6b[instruction=find]": english,
+        'qwen3-0.6b[instruction="查找"]': chinese,
+    }
+    found = result(values)
+    assert chinese_against_english(found, "top1").worse
+    out = io.StringIO()
+    print_sweep(Console(file=out, width=200), found, "qwen3-0.6b", "top1")
+    text = out.getvalue()
+    assert "qwen3-0.6b[instruction=find] against no instruction: helps" in text
+    assert 'qwen3-0.6b[instruction="查找"] against no instruction: cannot be told: +0.0 points' in text
+    assert "Chinese against English instructions: hurts" in text
+
+
+def test_without_both_languages_nothing_is_said():
+    assert chinese_against_english(result({"qwen3-0.6b[instruction=find]": [1.0]}), "top1") is None
+
+
+def test_the_command_sweeps_and_stores(tmp_path, capfd):
+    out = str(tmp_path / "r.json")
+    arguments = ["use-multilingual", "--suite", "zh-traps-mini", "--no-cache", "--out", out, "--dims", "64"]
+    assert main(["sweep", *arguments, "--precisions", "binary", "--max-tokens", "12"]) == 0
+    text = capfd.readouterr().out
+    assert "use-multilingual[dim=64, precision=binary]" in text
+    assert "use-multilingual[max_tokens=12]" in text
+    assert "not trained to be cut" not in text.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["e5-small[dim=32|64]"], "stands for 2"),
+        (["e5-small", "--dims", "x"], "--dims takes numbers"),
+        (["e5-small", "--dims", "0"], "whole numbers from 1"),
+        (["e5-small", "--precisions", "int4"], "--precisions takes float32, int8, binary"),
+        (["e5-small", "--top", "5"], "no part that takes top"),
+    ],
+)
+def test_the_command_refuses_at_once(arguments, words, capfd):
+    assert main(["sweep", *arguments]) == 2
+    assert words in capfd.readouterr().err
+
+
+def test_instructions_are_read_from_a_file(tmp_path, capfd):
+    assert main(["sweep", "e5-small", "--instructions", str(tmp_path / "none.txt")]) == 3
+    empty = tmp_path / "empty.txt"
+    empty.write_text("\n\n")
+    assert main(["sweep", "e5-small", "--instructions", str(empty)]) == 3
+    assert "holds no instruction" in capfd.readouterr().err
