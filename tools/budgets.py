@@ -19,7 +19,9 @@ def findings(root: Path) -> list[str]:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 if length > FUNCTION_LINES:
-                    found.append(f"{path}:{node.lineno}: {node.name} has {length} lines, the budget is {FUNCTION_LINES}")
+                    found.append(
+                        f"{path}:{node.lineno}: {node.name} has {length} lines, the budget is {FUNCTION_LINES}"
+                    )
     return found
 
 
