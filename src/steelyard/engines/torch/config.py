@@ -11,7 +11,7 @@ from pathlib import Path
 from steelyard.engines.packages import installed
 from steelyard.engines.plan import TOKENS_A_BATCH
 from steelyard.engines.protocol import EngineInfo
-from steelyard.engines.torch.files import digest, weight_files
+from steelyard.engines.torch.files import PICKLE, digest, weight_files
 from steelyard.engines.torch.precision import Choice, Machine, Precision, choose, this_machine
 from steelyard.errors import MissingExtraError, WeightsError
 from steelyard.models.hub import find
@@ -44,9 +44,11 @@ def locate(recipe: Recipe) -> Path:
     Raises:
         WeightsError: it is nowhere; says how to get it.
     """
-    folder = Path(recipe.sources.folder) if recipe.sources.folder else find(recipe)
+    if recipe.sources.folder:
+        return Path(recipe.sources.folder)
+    folder = find(recipe)
     if folder:
-        return folder
+        return _readable(folder)
     raise WeightsError(
         f"the weights of {recipe.name} are not on this machine. Get them with: steelyard models pull {recipe.name}"
     )
@@ -78,3 +80,12 @@ def describe(recipe: Recipe, folder: Path, choice: Choice, config: TorchConfig) 
     name = hashlib.sha256(json.dumps(what, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
     backend = f"torch-{choice.precision}"
     return EngineInfo(recipe.name, backend, recipe.dimension, recipe.max_tokens, f"{recipe.name}/{backend}/{name}")
+
+
+def _readable(folder: Path) -> Path:
+    """A pulled model whose publisher ships a pickle alone, such as BGE-M3, is converted once, tensors only."""
+    if (folder / PICKLE).is_file() and not any(folder.glob("*.safetensors")):
+        from steelyard.engines.torch.weights import convert
+
+        convert(folder)
+    return folder

@@ -1,35 +1,79 @@
-"""Linear layers in 8 bits: a scale for every output channel, and one for every token where activations are rounded too.
+"""Linear layers in 8 bits: a scale for every output channel, and one for every token, found as it passes.
 
 Shapes: ``t`` tokens, ``i`` inputs, ``o`` outputs.
+
+Processors without VNNI add two products of bytes in 16 bits, which overflow: 2 x 255 x 127 is more than 32,767. There
+weights are rounded to 127 steps instead of 255 (2 x 255 x 63 fits), so that the sums are exact everywhere.
 """
 
 from __future__ import annotations
+
+from functools import partial
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from steelyard.engines.torch.precision import Machine
+
+_ONEDNN = ("qlinear_pointwise", "qlinear_prepack")
+_VNNI = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+_ZERO = 128
+"""Where a byte without sign has its zero."""
+
+
+class _MakeInt8(Protocol):
+    def __call__(self, weight: Tensor, bias: Tensor | None) -> Int8Linear: ...
+
 
 class Int8Linear:
-    """Weight kept in 8 bits, multiplied in fp32; a quarter of the memory of fp32.
+    """Weight and tokens in 8 bits, multiplied by oneDNN in whole numbers; float32 comes out.
 
-    Rounding is to the nearest of 255 steps between minus and plus the largest magnitude of each output channel.
+    Without torch's private oneDNN operators the weight is still kept in 8 bits and multiplied in fp32.
+
+    Args:
+        weight: [o, i].
+        bias: [o].
+        top: largest magnitude that a weight is rounded to: 63, which is safe everywhere, or 127; see :func:`make_int8`.
     """
 
     dtype = torch.float32
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self._weight, self._scale = quantise(weight.float())
+    def __init__(self, weight: Tensor, bias: Tensor | None, top: int = 63) -> None:
+        values, self._scale = quantise(weight.float(), top)
         self._bias = None if bias is None else bias.float().clone()
+        self._zeros = torch.zeros(len(values), dtype=torch.int64)
+        self._whole = whole_numbers_are_there()
+        self._weight = torch.ops.onednn.qlinear_prepack(values, None) if self._whole else values
 
     def __call__(self, x: Tensor) -> Tensor:
         """float32[t, o]."""
-        done = linear(x.float(), self._weight.float()) * self._scale
-        return done if self._bias is None else done + self._bias
+        x = x.float()
+        done = self._in_whole_numbers(x) if self._whole else linear(x, self._weight.float()).mul_(self._scale)
+        return done if self._bias is None else done.add_(self._bias)
+
+    def _in_whole_numbers(self, x: Tensor) -> Tensor:
+        step = x.abs().amax(dim=1, keepdim=True).clamp_(min=1e-12) / 127
+        bytes_ = (x / step).round_().add_(_ZERO).to(torch.uint8)
+        done: Tensor = torch.ops.onednn.qlinear_pointwise(
+            bytes_, 1.0, _ZERO, self._weight, self._scale, self._zeros, None, 1.0, 0, torch.float32, "none", [], ""
+        )
+        return done.mul_(step)
 
 
-def quantise(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """int8[n, i] and float32[n], whose product is nearly ``rows``; a row of zeros has scale 1."""
-    scale = rows.abs().amax(dim=1) / 127
+def make_int8(machine: Machine) -> _MakeInt8:
+    """The kind for a processor: as many steps as its sums can hold."""
+    return partial(Int8Linear, top=127 if machine.flags & _VNNI else 63)
+
+
+def quantise(rows: Tensor, top: int = 127) -> tuple[Tensor, Tensor]:
+    """int8[n, i] between -top and top, and float32[n], whose product is nearly ``rows``; a row of zeros has scale 1."""
+    scale = rows.abs().amax(dim=1) / top
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     return (rows / scale[:, None]).round_().to(torch.int8), scale
+
+
+def whole_numbers_are_there() -> bool:
+    """Whether this torch has the private oneDNN operators of :class:`Int8Linear`."""
+    return bool(torch.backends.mkldnn.is_available()) and all(hasattr(torch.ops.onednn, name) for name in _ONEDNN)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from steelyard.engines.torch.int8 import make_int8
 from steelyard.engines.torch.precision import Machine, Precision
 
 _ONEDNN = ("_reorder_linear_weight", "_linear_pointwise")
@@ -79,9 +80,7 @@ class StoredLinear:
 def maker(precision: Precision, machine: Machine, device: str = "cpu") -> MakeLinear:
     """The kind of linear layer for these numbers on this machine."""
     if precision is Precision.INT8:
-        from steelyard.engines.torch.int8 import Int8Linear
-
-        return Int8Linear
+        return make_int8(machine)
     dtype = torch.bfloat16 if precision is Precision.BF16 else torch.float32
     if device != "cpu":
         return partial(PlainLinear, dtype=dtype, device=device)

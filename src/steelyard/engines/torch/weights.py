@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -124,9 +125,13 @@ def convert(folder: Path) -> Path:
         raise WeightsError(f"{source}: not there, so there is nothing to convert") from None
     except Exception as wrong:  # noqa: BLE001 - torch.load fails in many ways on a broken or hostile file
         raise WeightsError(f"{source}: not a plain file of tensors: {wrong}") from None
-    partial = target.with_suffix(".partial")
-    save_file({k: v.contiguous().clone() for k, v in state.items()}, partial, metadata={"format": "pt"})
-    return partial.replace(target)
+    partial = target.with_name(f"{SINGLE}.{os.getpid()}.partial")
+    try:
+        save_file({k: v.contiguous().clone() for k, v in state.items()}, partial, metadata={"format": "pt"})
+        return partial.replace(target)
+    except (OSError, SafetensorError) as wrong:
+        partial.unlink(missing_ok=True)
+        raise WeightsError(f"{partial}: cannot be written ({wrong}); make room and try again") from None
 
 
 def _read_shapes(path: Path) -> list[tuple[str, tuple[int, ...]]]:
