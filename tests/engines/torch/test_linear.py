@@ -31,7 +31,7 @@ def test_all_kinds_agree(tokens: int, biased: bool) -> None:
         "plain": (PlainLinear(weight, bias, torch.float32), 1e-5),
         "packed": (PackedLinear(weight, bias, torch.float32), 1e-5),
         "stored": (StoredLinear(weight, bias), 0.1),
-        "int8": (Int8Linear(weight, bias), 0.3),
+        "int8": (Int8Linear(weight, bias), 0.5),
     }
     for name, (kind, tolerance) in kinds.items():
         found = kind(x)
