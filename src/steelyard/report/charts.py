@@ -178,7 +178,7 @@ def _heat_layers(report: Report, w: Wording) -> Any:
             alt.Tooltip("tip:N", title=_measure(report, w)),
         ],
     )
-    low, high = (0.0, 1.0) if report.points else _ends(rows)
+    low, high = _ends(rows, report.points)
     scale = alt.Scale(scheme="cividis", domain=[low, high])
     cells = base.mark_rect(cursor="pointer", stroke="transparent")
     ink = alt.condition(f"datum.share >= {(low + high) / 2!r}", alt.value("#000000"), alt.value("#ffffff"))
@@ -204,9 +204,11 @@ def _counted(report: Report, category: str, w: Wording) -> str:
     return f"{w.name('category', category)} ({count})"
 
 
-def _ends(rows: Sequence[Row]) -> tuple[float, float]:
+def _ends(rows: Sequence[Row], points: bool) -> tuple[float, float]:
+    """The ends of the colour scale; for shares it begins at 0 and ends at a round value."""
     values = [v for row in rows if isinstance(v := row["share"], float)]
-    return min(values, default=0.0), max(values, default=1.0)
+    least, most = min(values, default=0.0), max(values, default=1.0)
+    return (0.0, next(end for end in (0.25, 0.5, 1.0) if most <= end)) if points else (least, most)
 
 
 def _fooled(report: Report, w: Wording) -> Picture:

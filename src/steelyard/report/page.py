@@ -44,6 +44,7 @@ def to_page(report: Report, w: Wording) -> str:
     vega, script = _vega(vega_lite_version()), _asset("page.js")
     has_lost = bool(report.lost.shown)
     headline = sentences.headline(report, w)
+    below = w.paragraph(sentences.reach(report, w), *sentences.needed(report, w), sentences.advice(report, w))
     values = {
         "r": report,
         "w": w,
@@ -51,7 +52,7 @@ def to_page(report: Report, w: Wording) -> str:
         "figures": {key: _table_of(key, report, w) for key in drawn},
         "headline": _named(headline, report.systems),
         "long": len(headline) > MOST_HEADLINE,
-        "below": w.paragraph(sentences.reach(report, w), *sentences.needed(report, w), sentences.advice(report, w)),
+        "below": _named(below, report.systems),
         "remarks": sentences.remarks(report, w),
         "verdict_scale": figures_scale(list(report.verdict.figures.values())),
         "pairs": report.verdict.comparisons[: tables.MOST_PAIRS],
@@ -115,7 +116,7 @@ def _named(text: str, names: Sequence[str]) -> Any:
     from markupsafe import Markup, escape
 
     pattern = "|".join(re.escape(n) for n in sorted(names, key=len, reverse=True))
-    parts = re.split(f"({pattern})", text)
+    parts = re.split(f"((?:{pattern})[,.;:，。、；：]?)", text)
     wrap = Markup('<span class="name-in-line">{}</span>')
     return Markup("").join(wrap.format(part) if i % 2 else escape(part) for i, part in enumerate(parts))
 
