@@ -1,37 +1,18 @@
 """Sweeps: which systems they make, how each is compared, and what is said of it."""
 
 import io
-import random
 
 import pytest
+from bench_results import outcomes, result
 from rich.console import Console
 
 from steelyard.bench.against import compare_with
-from steelyard.bench.result import EnvironmentRecord, QueryRecord, Result, SuiteSummary, SystemRecord
 from steelyard.bench.sweep import Axes, chinese_against_english, ladder, rows, smallest, storage_of, variants
 from steelyard.cli import main
 from steelyard.errors import ExpressionError, ResultError, UsageError
 from steelyard.report.terminal_sweep import print_sweep
 from steelyard.retrieval.expression import parse
 from steelyard.stats.paired import paired_test
-
-
-def result(values):
-    count = len(next(iter(values.values())))
-    environment = EnvironmentRecord(
-        steelyard="", python="", platform="", processor="", cores=1, memory_bytes=0, packages={}
-    )
-    return Result(
-        created="", suite=SuiteSummary(name="x", checksum="", queries=count, documents=9), measures=("top1",), seed=1,
-        depth=9, complete=True, environment=environment,
-        queries=tuple(QueryRecord(id=f"q{i}", text="") for i in range(count)),
-        systems=tuple(SystemRecord(name=n, values={"top1": tuple(v)}) for n, v in values.items()),
-    )  # fmt: skip
-
-
-def outcomes(share, count=200, seed=0):
-    rng = random.Random(seed)
-    return [float(rng.random() < share) for _ in range(count)]
 
 
 def names(source, **axes):

@@ -38,6 +38,9 @@ app.command("steelyard.cli.costs:costs", name="costs", help="Measure load, memor
 app.command(
     "steelyard.cli.sweep:sweep", name="sweep", help="Vary one system: dimensions, bits, instructions, lengths, depths."
 )
+app.command(
+    "steelyard.cli.advise:advise", name="advise", help="Choose a system for a scenario: why, and what that gives up."
+)
 app.command("steelyard.cli.models:app", name="models", help="List the models that are known, or show one recipe.")
 app.command(
     "steelyard.cli.suites:app", name="suites", help="List the suites, show one, or check a trap file of your own."

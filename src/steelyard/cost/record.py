@@ -89,11 +89,11 @@ class CostRecord(_Frozen):
         first: what the load time ends with: an ``embedding``, or an ``answer`` (one document indexed, one query
             searched) for systems that are more than one encoder.
         load_seconds: weights and first embedding, in a fresh process, files in the page cache.
-        start_seconds: the same with the interpreter's start and all imports.
+        start_seconds: the same with the interpreter's start and all imports; None in tables that others published.
         cold_load_seconds: ``load_seconds`` with the files out of the page cache; None where that could not be had.
         cold_bytes_read: what the cold loads fetched from storage.
-        peak_rss_bytes: the most resident memory, of the whole process.
-        base_rss_bytes: what the process had before it loaded the system.
+        peak_rss_bytes: the most resident memory, of the whole process; None likewise.
+        base_rss_bytes: what the process had before it loaded the system; None likewise.
         gpu_bytes: of this process after loading; None where there is no card.
         dimension: of a vector; 0 for systems without one.
         query: one query at a time.
@@ -117,11 +117,11 @@ class CostRecord(_Frozen):
     rounds: int
     first: Literal["embedding", "answer"] = "embedding"
     load_seconds: Figure
-    start_seconds: Figure
+    start_seconds: Figure | None = None
     cold_load_seconds: Figure | None = None
     cold_bytes_read: Figure | None = None
-    peak_rss_bytes: Figure
-    base_rss_bytes: Figure
+    peak_rss_bytes: Figure | None = None
+    base_rss_bytes: Figure | None = None
     gpu_bytes: Figure | None = None
     dimension: int = 0
     query: QueryLatency | None = None

@@ -21,7 +21,7 @@ from steelyard.retrieval.protocol import Retriever
 from steelyard.retrieval.quantised import PRECISIONS, Precision
 from steelyard.retrieval.rerank import RerankedRetriever
 from steelyard.retrieval.shorten import ShortEncoder
-from steelyard.retrieval.vocabulary import BM25, MAXSIM
+from steelyard.retrieval.vocabulary import BM25, MAXSIM, MAXSIM_MODEL
 
 
 def _same_encoder(encoder: Encoder) -> Encoder:
@@ -118,7 +118,7 @@ def _open_reranker(leaf: Leaf, options: dict[str, Value]) -> Reranker:
     if leaf.scheme == "rerank":
         return OpenAIReranker(OpenAIConfig(model=leaf.name, url=leaf.url))
     if leaf.name == MAXSIM:
-        recipe = load_recipe(str(options.get("model", "e5-small")))
+        recipe = load_recipe(str(options.get("model", MAXSIM_MODEL)))
         return MaxSimReranker(open_token_encoder(recipe))
     return open_reranker(_recipe(leaf), _text(options, "backend"))
 

@@ -66,6 +66,7 @@ _FUSE = {
 }
 
 MAXSIM = "maxsim"
+MAXSIM_MODEL = "e5-small"
 BM25 = "bm25"
 
 

@@ -1,0 +1,122 @@
+"""``steelyard advise``: which system to take, why, and what that gives up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cyclopts import Parameter
+
+from steelyard.cli.output import console, write_json
+
+if TYPE_CHECKING:
+    from steelyard.bench.recommend import Advice
+    from steelyard.bench.result import Result
+    from steelyard.bench.scenario import Limits
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class AdviseOptions:
+    """What counts and what must be kept.
+
+    Attributes:
+        scenario: high-concurrency, multilingual, features, edge, instruction, or your own TOML file; a line on each of
+            them when left out.
+        max_p95_ms: limit on one query's latency.
+        max_memory_gb: limit on memory: the GPU's where there is one, else the process's.
+        max_storage_gb: limit on a million documents' vectors.
+        max_dimension: limit on a vector's size.
+        licences: allowed ones, separated by commas, as `steelyard models` names them.
+        languages: that every model must know, separated by commas, as zh,en.
+        measure: what to judge by; the scenario's or the result's first when left out.
+        json: print one JSON document instead of text.
+    """
+
+    scenario: str = ""
+    max_p95_ms: float | None = None
+    max_memory_gb: float | None = None
+    max_storage_gb: float | None = None
+    max_dimension: int | None = None
+    licences: str = ""
+    languages: str = ""
+    measure: str = ""
+    json: bool = False
+
+    def limits(self) -> Limits:
+        """The limits, checked.
+
+        Raises:
+            UsageError: a limit that nothing can keep.
+        """
+        from pydantic import ValidationError
+
+        from steelyard.bench.scenario import Limits
+        from steelyard.errors import UsageError
+
+        try:
+            return Limits(
+                p95_ms=self.max_p95_ms,
+                memory_gb=self.max_memory_gb,
+                storage_gb=self.max_storage_gb,
+                dimension=self.max_dimension,
+                licences=_entries(self.licences),
+                languages=_entries(self.languages),
+            )
+        except ValidationError as wrong:
+            first = wrong.errors()[0]
+            raise UsageError(f"limit {first['loc'][0]}: {first['msg']}") from None
+
+
+def advise(*results: str, options: AdviseOptions | None = None) -> int:
+    """Choose a system for a scenario from stored results: the Pareto front, the choice, its reason, its price.
+
+    Where the best systems cannot be told apart, the cheaper one is taken, and how much worse it may still be is
+    said. Latency and memory need measured costs: `steelyard weigh --costs` or `steelyard costs --into RESULT`.
+
+    Args:
+        results: result files of the same suite.
+    """
+    from steelyard.bench.join import join
+    from steelyard.bench.result import load
+    from steelyard.errors import UsageError
+
+    asked = options or AdviseOptions()
+    if not results:
+        raise UsageError("name a result file, e.g. steelyard advise results/zh-traps.json --scenario edge")
+    result = join([load(r) for r in results], results)
+    found = _advice(result, asked)
+    if asked.json:
+        write_json([a.to_dict() for a in found])
+    else:
+        _show(found, whole=bool(asked.scenario))
+    return 0
+
+
+def _advice(result: Result, asked: AdviseOptions) -> list[Advice]:
+    from steelyard.bench.recommend import advise as choose
+    from steelyard.bench.scenario import load_scenario, scenario_names
+
+    limits = asked.limits()
+    if asked.scenario:
+        return [choose(result, load_scenario(asked.scenario), limits, asked.measure)]
+    scenarios = [load_scenario(name) for name in scenario_names()]
+    fitting = [s for s in scenarios if not s.measure or s.measure in result.measures]
+    return [choose(result, s, limits, asked.measure) for s in fitting]
+
+
+def _show(found: list[Advice], *, whole: bool) -> None:
+    from steelyard.report.terminal_advice import print_advice, print_sentence
+
+    out = console()
+    for advice in found:
+        if whole:
+            print_advice(out, advice)
+        else:
+            print_sentence(out, advice)
+    if not whole:
+        out.print("\nWhat each rests on: --scenario NAME", style="dim")
+
+
+def _entries(text: str) -> tuple[str, ...]:
+    return tuple(entry.strip() for entry in text.split(",") if entry.strip())
