@@ -142,9 +142,8 @@ def main() -> int:
     with server([sys.executable, "-c", run_cli, "serve", "--port", str(port)], port) as process:
         count, sizes = asyncio.run(run(f"http://127.0.0.1:{port}", process.pid, options.minutes, options.clients))
     growth = slope(sizes)
-    print(
-        f"{count}\nmemory: {sizes[0][1]:.0f} MB at first, {sizes[-1][1]:.0f} MB at last, {growth:+.1f} MB an hour late on"
-    )
+    first, last = sizes[0][1], sizes[-1][1]
+    print(f"{count}\nmemory: {first:.0f} MB at first, {last:.0f} MB at last, {growth:+.1f} MB an hour late on")
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps({"count": asdict(count), "mb_an_hour": growth, "rss_mb": sizes}, indent=1))

@@ -75,6 +75,7 @@ def serve(
     Without MODELS the built-in e5-small is served, with nothing to download.
 
     - `qwen3-0.6b` is a model of `steelyard models`
+    - `maxsim:e5-small` reranks by that model's token vectors, with nothing to download
     - `e5-small=text-embedding-3-small` serves it under a second name, for clients that insist on one
 
     The server puts the model's own templates on: send `input_type` (`query` or `document`) with each request, or ask

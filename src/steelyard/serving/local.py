@@ -92,7 +92,7 @@ class LocalHost:
 
     def start(self) -> None:
         """Loads every model's weights by running one text, so that no request pays for it."""
-        warnings.simplefilter("ignore", TruncationWarning)  # it quotes the text; cuts are answered and counted here
+        warnings.simplefilter("ignore", TruncationWarning)  # cuts are answered and counted here
         for encoder in self._encoders.values():
             encoder.encode(["1"], Role.DOCUMENT)
         for reranker in self._rerankers.values():

@@ -7,22 +7,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from steelyard.engines.load import open_encoder, open_reranker
+from steelyard.engines.load import open_encoder, open_reranker, open_token_encoder
 from steelyard.engines.packages import installed, package_file
+from steelyard.engines.protocol import Encoder, Reranker
 from steelyard.errors import UsageError
 from steelyard.models.folder import read_recipe
 from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe
+from steelyard.retrieval.maxsim import MaxSimReranker
 from steelyard.serving.local_service import Loaded
 from steelyard.serving.tokens import Codec, ModelCodec, NoCodec, TiktokenCodec
 
+MAXSIM = "maxsim-"
+_MAXSIM_SPELT = "maxsim:"
 _PACKAGED = {"e5-small": ("semantra_multilingual", "assets", "multilingual-e5-small", "tokenizer.json")}
 """Recipes whose engine keeps its tokenizer to itself, and a package that has the same one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A model as it was asked for: ``RECIPE`` or ``RECIPE=NAME``; a recipe is a known name or a checkpoint's folder.
+    """A model as it was asked for: ``RECIPE`` or ``RECIPE=NAME``.
+
+    A recipe is a known name, a checkpoint's folder, or ``maxsim:RECIPE``: late interaction of that model's token
+    vectors, as a reranker.
 
     Attributes:
         recipe: what it is.
@@ -60,8 +67,7 @@ def open_models(wanted: Sequence[Wanted], backend: str | None, token_arrays: str
     """
     models: dict[str, Loaded] = {}
     for one in wanted:
-        opener = open_reranker if one.recipe.kind == "reranker" else open_encoder
-        loaded = Loaded(one.recipe, opener(one.recipe, backend), codec_of(one.recipe, token_arrays))
+        loaded = Loaded(one.recipe, _engine(one.recipe, backend), codec_of(one.recipe, token_arrays))
         for name in filter(None, (one.recipe.name, one.name)):
             if name in models:
                 raise UsageError(f"{name!r} is asked for twice; give one of them another name, RECIPE=NAME")
@@ -79,7 +85,17 @@ def codec_of(recipe: Recipe, choice: str) -> Codec:
     return ModelCodec(path, recipe.name) if path else NoCodec(f"the tokenizer of {recipe.name} is not at hand here")
 
 
+def _engine(recipe: Recipe, backend: str | None) -> Encoder | Reranker:
+    if recipe.name.startswith(MAXSIM):
+        return MaxSimReranker(open_token_encoder(_recipe(recipe.name.removeprefix(MAXSIM)), backend))
+    return open_reranker(recipe, backend) if recipe.kind == "reranker" else open_encoder(recipe, backend)
+
+
 def _recipe(name: str) -> Recipe:
+    if name.startswith(_MAXSIM_SPELT):
+        inner = load_recipe(name.removeprefix(_MAXSIM_SPELT))
+        bare = {"query_template": "{text}", "instruction": None, "kind": "reranker", "dimension": 0}
+        return inner.model_copy(update={"name": f"{MAXSIM}{inner.name}", **bare})
     return read_recipe(Path(name)) if "/" in name or os.sep in name else load_recipe(name)
 
 

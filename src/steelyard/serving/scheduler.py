@@ -186,7 +186,7 @@ class Scheduler:
         return number
 
     def _start(self) -> None:
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="steelyard-scheduler", daemon=True)
             self._thread.start()
 
