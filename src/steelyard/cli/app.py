@@ -34,6 +34,7 @@ app.command(
 )
 app.command("steelyard.cli.compare:compare", name="compare", help="Judge stored results again, alone or side by side.")
 app.command("steelyard.cli.report:report", name="report", help="Make a page, Markdown, CSV or pictures of results.")
+app.command("steelyard.cli.table:table", name="table", help="Print the published experiment's table for any models.")
 app.command("steelyard.cli.costs:costs", name="costs", help="Measure load, memory, latency, throughput and storage.")
 app.command(
     "steelyard.cli.sweep:sweep", name="sweep", help="Vary one system: dimensions, bits, instructions, lengths, depths."

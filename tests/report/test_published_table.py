@@ -1,0 +1,56 @@
+"""The published table: its columns, their order, and its figures unchanged, for any models."""
+
+import io
+import json
+
+from rich.console import Console
+
+from steelyard.bench.result import load
+from steelyard.cli import main
+from steelyard.report.published_table import lines, print_published_table
+
+
+def printed(*results):
+    out = io.StringIO()
+    print_published_table(Console(file=out, width=200), results)
+    return out.getvalue()
+
+
+def test_the_published_figures_come_back_unchanged():
+    text = printed(load("published:a100-8x24")).splitlines()
+    assert text[0].split() == "model memory GB load s inference s texts/s Top-1 % Top-3 % dims".split()
+    rows = [" ".join(line.split()) for line in text[1:5]]
+    assert rows == [
+        "BGE-M3 1.06 8.3 0.02 1,496.5 100.0 [68-100] 100.0 [68-100] 1024",
+        "Qwen3-0.6B 1.12 9.1 0.019 1,611.4 87.5 [53-98] 100.0 [68-100] 1024",
+        "Qwen3-4B 7.55 42.7 0.073 412 87.5 [53-98] 100.0 [68-100] 2560",
+        "Qwen3-8B 14.1 78.5 0.122 246 100.0 [68-100] 100.0 [68-100] 4096",
+    ]
+    assert "none of the 4 systems can be told apart on 8 queries" in "\n".join(text)
+
+
+def test_a_result_without_costs_shows_dashes():
+    stored = load("published:a100-8x24")
+    bare = stored.model_copy(update={"systems": tuple(s.model_copy(update={"costs": None}) for s in stored.systems)})
+    assert all(line.load_s is None and line.memory_gb is None for line in lines(bare))
+    assert printed(bare).splitlines()[1].split()[1:5] == ["-"] * 4
+
+
+def test_one_command_makes_it_for_any_systems(tmp_path, capfdbinary):
+    out = str(tmp_path / "t.json")
+    quick = ["--rounds", "1", "--seconds", "0.02", "--no-cold", "--no-cache", "--out", out]
+    assert main(["table", "use-multilingual", "bm25", "published:a100-8x24", *quick]) == 0
+    text = capfdbinary.readouterr().out.decode()
+    assert [line.split()[0] for line in text.splitlines()[1:7]] == [
+        "use-multilingual", "bm25", "BGE-M3", "Qwen3-0.6B", "Qwen3-4B", "Qwen3-8B",
+    ]  # fmt: skip
+    assert text.splitlines()[1].split()[-1] == "512"
+    assert "zh-traps-mini: 8 queries x 24 documents" in text
+    assert main(["table", out, "--json"]) == 0
+    stored = json.loads(capfdbinary.readouterr().out)[0]
+    assert stored["systems"][0]["costs"]["texts"] == 32
+
+
+def test_nothing_to_show_is_refused(capfd):
+    assert main(["table"]) == 2
+    assert "published:a100-8x24" in capfd.readouterr().err
