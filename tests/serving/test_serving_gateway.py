@@ -46,12 +46,12 @@ class Server:
         self.refuses = "\x00nothing"
         self.lock = threading.Lock()
         http.expect_request("/v1/models").respond_with_handler(
-            lambda r: _json({"data": [{"id": n} for n in self.listed]})
+            lambda r: _json({"data": [{"id": n, "kind": "reranker" if n == "late" else 7} for n in self.listed]})
         )
         http.expect_request("/v1/embeddings", method="POST").respond_with_handler(self.embed)
 
     def list_models(self, request: Request) -> Response:
-        return _json({"data": [{"id": n} for n in self.listed]})
+        return _json({"data": [{"id": n, "kind": "reranker" if n == "late" else 7} for n in self.listed]})
 
     def embed(self, request: Request) -> Response:
         body = json.loads(request.data)
@@ -213,11 +213,11 @@ def test_a_model_that_the_upstream_does_not_list(ask: Ask, server: Server) -> No
 
 
 def test_without_models_all_that_is_listed_is_served(serve: Serve, server: Server, httpserver: HTTPServer) -> None:
-    server.listed = ["/models/Qwen3-Embedding-0.6B", "unheard-of", "some-reranker"]
+    server.listed = ["/models/Qwen3-Embedding-0.6B", "unheard-of", "some-reranker", "late"]
     config = GatewayConfig((httpserver.url_for("/v1"),), retries=QUICK)
     url = serve(gateway_service([], config, Limits(), Behaviour()))
     cards = {c["id"]: c for c in httpx.get(f"{url}/v1/models").json()["data"]}
-    assert [c["kind"] for c in cards.values()] == ["embedding", "embedding", "reranker"]
+    assert [c["kind"] for c in cards.values()] == ["embedding", "embedding", "reranker", "reranker"]
     assert cards["/models/Qwen3-Embedding-0.6B"]["dimension"] == 1024
     body = {"model": "unheard-of", "input": "x", "dimensions": 5}
     assert rows(httpx.post(f"{url}/v1/embeddings", json=body)).shape == (1, 5)

@@ -15,19 +15,13 @@ def read_template(recipe: Recipe, text: str) -> tuple[Role, str | None, str] | N
 
     Rendering what is returned gives ``text`` again, character for character.
     """
-    if "{instruction}" in recipe.query_template:
-        parts = _split(recipe.query_template, text)
-        if parts is not None:
-            instruction, bare = parts
-            return Role.QUERY, instruction, bare
-        if recipe.query_template.startswith("{"):
-            return None
-    for role, template in ((Role.QUERY, recipe.query_template), (Role.DOCUMENT, recipe.document_template)):
+    default = recipe.query_template.replace("{instruction}", recipe.instruction or "")
+    for role, template in ((Role.QUERY, default), (Role.DOCUMENT, recipe.document_template)):
         before, _, behind = template.partition("{text}")
-        marked = bool(before) and "{" not in before
-        if marked and text.startswith(before) and text.endswith(behind) and len(text) > len(before) + len(behind):
+        if before and text.startswith(before) and text.endswith(behind) and len(text) > len(before) + len(behind):
             return role, None, text[len(before) : len(text) - len(behind)]
-    return None
+    parts = _split(recipe.query_template, text)
+    return (Role.QUERY, *parts) if parts else None
 
 
 def _split(template: str, text: str) -> tuple[str, str] | None:

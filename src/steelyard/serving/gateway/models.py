@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -43,12 +43,20 @@ class Remote:
         recipe: None where nobody described it: then requests go through as they are.
         upstream_name: its name there; None to look it up in each upstream's list.
         batch: texts a request at the most.
+        said_kind: what the upstream says that it is, where it does.
     """
 
     name: str
     recipe: Recipe | None
     upstream_name: str | None = None
     batch: int = 32
+    said_kind: Literal["embedding", "reranker"] | None = None
+
+    @property
+    def kind(self) -> Literal["embedding", "reranker"]:
+        """By the recipe, by what the upstream says, or by the name."""
+        guessed: Literal["embedding", "reranker"] = "reranker" if "rerank" in self.name.lower() else "embedding"
+        return self.recipe.kind if self.recipe else self.said_kind or guessed
 
 
 class RemoteEmbedder:
@@ -258,9 +266,15 @@ async def upstream_name(upstreams: Upstreams, upstream: Upstream, remote: Remote
 
 def listed_names(answer: Any) -> list[str]:
     """The ids of an answer of ``/v1/models``; none for any other shape."""
+    return list(listed(answer))
+
+
+def listed(answer: Any) -> dict[str, Literal["embedding", "reranker"] | None]:
+    """The models of an answer of ``/v1/models``, and what each is where that is said, as this server does."""
     data = answer.get("data") if isinstance(answer, dict) else None
     items = data if isinstance(data, list) else []
-    return [i["id"] for i in items if isinstance(i, dict) and isinstance(i.get("id"), str)]
+    named = [i for i in items if isinstance(i, dict) and isinstance(i.get("id"), str)]
+    return {i["id"]: i["kind"] if i.get("kind") in ("embedding", "reranker") else None for i in named}
 
 
 def is_called(name: str, recipe: Recipe) -> bool:
@@ -276,7 +290,7 @@ def card_of(remote: Remote) -> ModelCard:
     return ModelCard(
         id=remote.name,
         created=int(time.time()),
-        kind=recipe.kind if recipe else "reranker" if "rerank" in remote.name.lower() else "embedding",
+        kind=remote.kind,
         backend="gateway",
         dimension=recipe.dimension or None if recipe else None,
         smallest_dimension=(recipe.min_dimension or recipe.dimension or None) if recipe else None,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import httpx
 
 from steelyard.errors import EndpointError
-from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe, recipe_names
 from steelyard.serving.gateway.cache import VectorLru
-from steelyard.serving.gateway.models import Remote, RemoteEmbedder, RemoteReranker, is_called, listed_names
+from steelyard.serving.gateway.models import Remote, RemoteEmbedder, RemoteReranker, is_called, listed
 from steelyard.serving.gateway.upstream import Retries, Upstream, Upstreams
 from steelyard.serving.keys import Keys
 from steelyard.serving.metrics import Metrics
@@ -89,9 +89,9 @@ def gateway_service(
             r, upstreams, cache, metrics, codec_of(r.recipe, config.token_arrays) if r.recipe else no_codec
         )
         for r in remotes
-        if not _reranks(r)
+        if r.kind == "embedding"
     }
-    rerankers = {r.name: RemoteReranker(r, upstreams) for r in remotes if _reranks(r)}
+    rerankers = {r.name: RemoteReranker(r, upstreams) for r in remotes if r.kind == "reranker"}
     return Service(GatewayHost(upstreams), embedders, rerankers, limits, behaviour, keys, metrics)
 
 
@@ -104,29 +104,24 @@ def discover(members: Sequence[Upstream], config: GatewayConfig) -> list[Remote]
     recipes = [load_recipe(name) for name in recipe_names()]
     found: dict[str, Remote] = {}
     for member in members:
-        for name in _ask_names(member):
+        for name, kind in _ask_models(member).items():
             recipe = next((r for r in recipes if is_called(name, r)), None)
-            found[name] = Remote(name, recipe, name, config.batch)
+            found[name] = Remote(name, recipe, name, config.batch, kind)
     if not found:
         shown = ", ".join(m.shown for m in members)
         raise EndpointError(f"{shown}: no list of models at /models; name the models, steelyard serve RECIPE=ITS_NAME")
     return list(found.values())
 
 
-def _ask_names(member: Upstream) -> list[str]:
+def _ask_models(member: Upstream) -> dict[str, Literal["embedding", "reranker"] | None]:
     headers = {"Authorization": f"Bearer {member.key}"} if member.key else {}
     try:
         answer = httpx.get(member.url("/models"), headers=headers, timeout=10)
-        return listed_names(answer.json()) if answer.is_success else []
+        return listed(answer.json()) if answer.is_success else {}
     except (httpx.TransportError, ValueError):
-        return []
+        return {}
 
 
 def _named(wanted: Wanted, config: GatewayConfig) -> list[Remote]:
     names: list[str] = [wanted.recipe.name, *([wanted.name] if wanted.name else [])]
     return [Remote(name, wanted.recipe, wanted.name, config.batch) for name in names]
-
-
-def _reranks(remote: Remote) -> bool:
-    recipe: Recipe | None = remote.recipe
-    return recipe.kind == "reranker" if recipe else "rerank" in remote.name.lower()
