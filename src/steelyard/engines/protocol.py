@@ -56,6 +56,18 @@ class TokenEncoder(Protocol):
 
 
 @runtime_checkable
+class SparseEncoder(Protocol):
+    """Turns texts into weights of token ids, for lexical matching that was learnt."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """Known without loading weights."""
+
+    def encode_sparse(self, texts: Sequence[str], role: Role) -> list[dict[int, float]]:
+        """For each text a weight above zero for each token id that matters; two texts score by their dot product."""
+
+
+@runtime_checkable
 class Reranker(Protocol):
     """Scores documents against a query."""
 

@@ -11,11 +11,12 @@ import pytest
 import torch
 from checkpoints import TEXTS
 
-from steelyard.engines.load import open_encoder, open_token_encoder
+from steelyard.engines.load import open_encoder, open_sparse_encoder, open_token_encoder
+from steelyard.engines.protocol import SparseEncoder
 from steelyard.engines.torch.config import TorchConfig
 from steelyard.engines.torch.encoder import TorchEncoder
 from steelyard.engines.torch.precision import Precision
-from steelyard.errors import RecipeError, WeightsError
+from steelyard.errors import RecipeError, UsageError, WeightsError
 from steelyard.models.recipe import Recipe
 from steelyard.types import Role
 
@@ -77,6 +78,11 @@ def test_the_doors_open_it(m3: tuple[Any, Recipe, TorchEncoder]) -> None:
     dense = open_encoder(recipe, "torch-fp32")
     np.testing.assert_allclose(dense.encode(TEXTS[:2], Role.QUERY), encoder.encode(TEXTS[:2], Role.QUERY), atol=1e-6)
     assert open_token_encoder(recipe, "torch-fp32").info.backend == "torch-fp32"
+    sparse = open_sparse_encoder(recipe, "torch-fp32")
+    assert isinstance(sparse, SparseEncoder)
+    assert (
+        sparse.encode_sparse(TEXTS[:1], Role.QUERY)[0].keys() == encoder.encode_sparse(TEXTS[:1], Role.QUERY)[0].keys()
+    )
 
 
 def test_texts_come_back_in_order_and_nothing_gives_nothing(m3: tuple[Any, Recipe, TorchEncoder]) -> None:
@@ -105,3 +111,5 @@ def test_a_model_without_the_head_says_so(m3: tuple[Any, Recipe, TorchEncoder]) 
     plain = TorchEncoder(m3[1].model_copy(update={"heads": ("dense",)}))
     with pytest.raises(RecipeError, match="no sparse head"):
         plain.encode_sparse(["a"], Role.QUERY)
+    with pytest.raises(UsageError, match="no sparse head"):
+        open_sparse_encoder(m3[1].model_copy(update={"heads": ("dense",)}))

@@ -1,0 +1,143 @@
+"""Who is compared: each loads a folder and turns texts into vectors, in the best way its documentation names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from steelyard.engines.torch.config import TorchConfig
+from steelyard.engines.torch.encoder import TorchEncoder
+from steelyard.engines.torch.precision import Precision
+from steelyard.engines.vectors import normalised
+from steelyard.models.recipe import Recipe
+from steelyard.types import Role, Vectors
+
+Encode = Callable[[list[str]], Vectors]
+BATCH = 32
+
+
+def steelyard(recipe: Recipe, precision: Precision) -> Encode:
+    encoder = TorchEncoder(recipe, TorchConfig(precision))
+    return lambda texts: encoder.encode(texts, Role.DOCUMENT)
+
+
+def sentence_transformers(recipe: Recipe, dtype: torch.dtype) -> Encode:
+    """Sorts by length itself; batches of 32 texts."""
+    from sentence_transformers import SentenceTransformer
+
+    folder = str(recipe.sources.folder)
+    model = SentenceTransformer(folder, device="cpu", model_kwargs={"dtype": dtype})
+    if recipe.pooling == "last":
+        model.tokenizer.padding_side = "left"
+
+    def encode(texts: list[str]) -> Vectors:
+        rendered = [recipe.render_document(t) for t in texts]
+        found: Vectors = model.encode(rendered, batch_size=BATCH, show_progress_bar=False).astype(np.float32)
+        return found
+
+    return encode
+
+
+def onnxruntime_int8(recipe: Recipe) -> Encode:
+    """Exported by torch, dynamically quantised by onnxruntime's own tool; sorted by length, batches of 32."""
+    import onnxruntime as ort
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    folder = Path(str(recipe.sources.folder))
+    plain, small = folder / "model.onnx", folder / "model-int8.onnx"
+    if not small.exists():
+        _export(recipe, plain)
+        quantize_dynamic(plain, small, weight_type=QuantType.QInt8, per_channel=True, use_external_data_format=True)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = ort.InferenceSession(str(small), options, providers=["CPUExecutionProvider"])
+
+    def forward(ids: Any, mask: Any) -> Any:
+        return torch.from_numpy(session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0])
+
+    return _padded(recipe, forward)
+
+
+def openvino_int8(recipe: Recipe) -> Encode:
+    """Weights compressed to int8 by NNCF's rule of symmetric channels, compiled for throughput on this processor."""
+    import nncf
+    import openvino as ov
+
+    folder = Path(str(recipe.sources.folder))
+    path = folder / "openvino-int8.xml"
+    core = ov.Core()
+    if not path.exists():
+        sample = torch.ones(2, 9, dtype=torch.int64)
+        model = ov.convert_model(_module(recipe), example_input={"input_ids": sample, "attention_mask": sample})
+        ov.save_model(nncf.compress_weights(model), path, compress_to_fp16=False)
+    compiled = core.compile_model(path, "CPU", {"INFERENCE_NUM_THREADS": torch.get_num_threads()})
+
+    def forward(ids: Any, mask: Any) -> Any:
+        return torch.from_numpy(compiled({"input_ids": ids, "attention_mask": mask})[0])
+
+    return _padded(recipe, forward)
+
+
+class _Trunk(torch.nn.Module):
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+        return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+
+def _module(recipe: Recipe) -> Any:
+    from transformers import AutoModel
+
+    model = AutoModel.from_pretrained(recipe.sources.folder, dtype=torch.float32, attn_implementation="eager")
+    model.config.use_cache = False
+    return _Trunk(model).eval()
+
+
+def _export(recipe: Recipe, path: Path) -> None:
+    sample = torch.ones(2, 9, dtype=torch.int64)
+    axes = {"input_ids": {0: "n", 1: "t"}, "attention_mask": {0: "n", 1: "t"}, "states": {0: "n", 1: "t"}}
+    torch.onnx.export(
+        _module(recipe),
+        (sample, sample),
+        path,
+        input_names=["input_ids", "attention_mask"],
+        output_names=["states"],
+        dynamic_axes=axes,
+        dynamo=False,
+    )
+
+
+def _padded(recipe: Recipe, forward: Callable[[Any, Any], Any]) -> Encode:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(f"{recipe.sources.folder}/tokenizer.json")
+    tokenizer.no_truncation()
+    last = recipe.pooling == "last"
+    tokenizer.enable_padding(pad_id=151643 if last else 1, direction="right")
+
+    def encode(texts: list[str]) -> Vectors:
+        rendered = [recipe.render_document(t) for t in texts]
+        order = sorted(range(len(texts)), key=lambda i: -len(rendered[i]))
+        rows = np.empty((len(texts), recipe.dimension), dtype=np.float32)
+        for at in range(0, len(order), BATCH):
+            batch = order[at : at + BATCH]
+            encoded = tokenizer.encode_batch([rendered[i] for i in batch])
+            ids = torch.tensor([e.ids for e in encoded])
+            mask = torch.tensor([e.attention_mask for e in encoded])
+            states, lengths = forward(ids, mask), mask.sum(1)
+            if last:
+                pooled = states[torch.arange(len(batch)), lengths - 1]
+            elif recipe.pooling == "cls":
+                pooled = states[:, 0]
+            else:
+                pooled = (states * mask[..., None]).sum(1) / lengths[:, None]
+            rows[batch] = pooled.float().numpy()
+        return normalised(rows)
+
+    return encode
