@@ -13,8 +13,8 @@ from steelyard.errors import SteelyardError
 
 EPILOGUE = (
     "Exit codes: 0 done; 1 failure; 2 wrong usage; 3 bad data; 4 a package is missing; 5 bad model; "
-    "6 an engine or endpoint failed; 7 the cache cannot be used; 8 finished, but a system failed; 130 interrupted "
-    "(what was finished is kept)."
+    "6 an engine or endpoint failed; 7 the cache cannot be used; 8 finished, but a system failed; 9 the doctor found "
+    "faults; 10 the doctor could not tell; 130 interrupted (what was finished is kept)."
 )
 INTERRUPTED = 130
 
@@ -48,6 +48,7 @@ app.command(
 )
 app.command("steelyard.cli.cache:app", name="cache", help="Show or drop the vectors and scores kept of earlier runs.")
 app.command("steelyard.cli.serve:serve", name="serve", help="Serve models for OpenAI's client and others.")
+app.command("steelyard.cli.doctor:doctor", name="doctor", help="Say what is wrong with a deployed model, and the mend.")
 app.command("steelyard.cli.launch:launch", name="launch", help="Print or run the command that starts SGLang or vLLM.")
 
 

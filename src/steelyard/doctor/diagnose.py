@@ -1,0 +1,86 @@
+"""All checks of one target, and what they say together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from steelyard.doctor.behaviour import (
+    check_first_token,
+    check_norm,
+    check_order_and_batch,
+    check_ranking,
+    check_size,
+    check_token_count,
+)
+from steelyard.doctor.case import Case, Check
+from steelyard.doctor.compare import top1
+from steelyard.doctor.dimensions import check_dimensions
+from steelyard.doctor.exact import compare_with_reference
+from steelyard.doctor.finding import Diagnosis, Fault, Finding, Sureness, in_order
+from steelyard.doctor.probes import DOCUMENTS, QUERIES
+from steelyard.doctor.target import OneByOne, RefusedError
+from steelyard.doctor.truncation import check_truncation
+from steelyard.types import Role
+
+CHECKS: Mapping[str, Check] = {
+    "size of a vector": check_size,
+    "order and batches": check_order_and_batch,
+    "norm": check_norm,
+    "first token": check_first_token,
+    "count of tokens": check_token_count,
+    "right vectors": compare_with_reference,
+    "ranking of easy pairs": check_ranking,
+    "dimensions": check_dimensions,
+    "end of long texts": check_truncation,
+}
+"""Every check of an embedding target by its name, in the order in which they are made."""
+_EXPLAINED = frozenset({Fault.POOLING, Fault.END_MISSING, Fault.END_DOUBLED, Fault.TEMPLATE_DOUBLED})
+"""Faults that a weaker check may guess; dropped where right vectors named the cause."""
+_BATCHES = (Fault.ORDER, Fault.BATCH)
+
+
+def diagnose(case: Case, before: Sequence[Finding] = ()) -> Diagnosis:
+    """Makes every check of an embedding target.
+
+    Args:
+        case: the target and what it should be.
+        before: what was found already, by reading a folder's files.
+
+    Raises:
+        EndpointError: the target cannot be asked at all; a check that is refused is counted as skipped.
+    """
+    findings, skipped, made = list(before), [], []
+    for name, check in CHECKS.items():
+        if name == "right vectors" and case.reference is None:
+            skipped.append(f"{name}: give --reference with a golden file or the folder of the same checkpoint")
+            continue
+        try:
+            found = check(case)
+        except RefusedError as wrong:
+            skipped.append(f"{name}: {wrong}")
+            continue
+        made.append(name)
+        findings += found
+        if any(f.fault in _BATCHES for f in found):
+            case = replace(case, target=OneByOne(case.target))
+        if any(f.fault is Fault.ANOTHER_MODEL and f.sure is Sureness.CERTAIN for f in found):
+            break
+    sane = not any(f.fault is Fault.ANOTHER_MODEL for f in findings)
+    rank = top1(case.embed(QUERIES, Role.QUERY), case.embed(DOCUMENTS)) if sane else None
+    return Diagnosis(
+        target=case.target.name,
+        recipe=case.recipe.name,
+        reference=case.reference.name if case.reference else "",
+        findings=in_order(_explained(findings, exact="right vectors" in made)),
+        checks=tuple(made),
+        skipped=tuple(skipped),
+        top1=rank,
+    )
+
+
+def _explained(findings: list[Finding], *, exact: bool) -> list[Finding]:
+    """Drops guesses that the comparison with right vectors has answered."""
+    if not exact:
+        return findings
+    return [f for f in findings if f.sure > Sureness.LIKELY or f.fault not in _EXPLAINED or "reference" in f.evidence]

@@ -1,0 +1,130 @@
+"""What the doctor says: faults, how sure it is of each, what they cost, and the mend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import IntEnum, StrEnum
+from typing import Any, Literal
+
+SCHEMA = 1
+"""Version of the JSON document; grows when a field changes its meaning."""
+
+
+class Fault(StrEnum):
+    """Everything that can be found, the cause before its consequences."""
+
+    ORDER = "order"
+    ANOTHER_MODEL = "another-model"
+    POOLING = "pooling"
+    END_MISSING = "eos-missing"
+    END_DOUBLED = "eos-doubled"
+    TEMPLATE_MISSING = "template-missing"
+    TEMPLATE_DOUBLED = "template-doubled"
+    TEMPLATE_WRONG = "template-wrong"
+    INSTRUCTION_MISSING = "instruction-missing"
+    INSTRUCTION_DOUBLED = "instruction-doubled"
+    RERANK_TEMPLATE_MISSING = "reranker-template-missing"
+    YES_NO_SWAPPED = "yes-no-swapped"
+    BATCH = "batch-dependent"
+    NOT_NORMALISED = "not-normalised"
+    DIMENSIONS_REFUSED = "dimensions-refused"
+    DIMENSIONS_IGNORED = "dimensions-ignored"
+    DIMENSIONS_NOT_NORMALISED = "dimensions-not-normalised"
+    DIMENSIONS_NOT_A_PREFIX = "dimensions-not-a-prefix"
+    TRUNCATION = "silent-truncation"
+    QUANTISED = "quantisation-loss"
+    DTYPE = "dtype"
+    DOES_NOT_RANK = "does-not-rank"
+
+
+class Sureness(IntEnum):
+    """How sure a finding is; a note is no fault."""
+
+    NOTE = 0
+    POSSIBLE = 1
+    LIKELY = 2
+    CERTAIN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, or worth knowing.
+
+    Attributes:
+        fault: which.
+        sure: how sure.
+        what: the fault in plain words.
+        evidence: what was seen.
+        mend: what to do.
+        top1: change of Top-1 on the built-in queries against the right vectors, -1 to 1; None where not measured.
+    """
+
+    fault: Fault
+    sure: Sureness
+    what: str
+    evidence: str
+    mend: str = ""
+    top1: float | None = None
+
+
+Verdict = Literal["healthy", "faulty", "unclear"]
+EXIT_CODES: dict[Verdict, int] = {"healthy": 0, "faulty": 9, "unclear": 10}
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All that was found of one target, most likely cause first.
+
+    Attributes:
+        target: as it was given.
+        recipe: name of the recipe that it was held against.
+        reference: where right vectors came from; empty where there were none.
+        findings: see :func:`in_order`.
+        checks: the checks that were made.
+        skipped: the checks that could not be made, each with the reason.
+        top1: share of the built-in queries whose own document ranks first; None where nothing was ranked.
+    """
+
+    target: str
+    recipe: str
+    reference: str
+    findings: tuple[Finding, ...]
+    checks: tuple[str, ...]
+    skipped: tuple[str, ...] = ()
+    top1: float | None = None
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        """The findings that are more than notes."""
+        return tuple(f for f in self.findings if f.sure > Sureness.NOTE)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Faulty where one is at least likely; unclear where all are only possible, or nothing could be checked."""
+        if any(f.sure >= Sureness.LIKELY for f in self.findings):
+            return "faulty"
+        return "unclear" if self.faults or not self.checks else "healthy"
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with."""
+        return EXIT_CODES[self.verdict]
+
+    def as_json(self) -> dict[str, Any]:
+        """A document of plain values."""
+        findings = [asdict(f) | {"fault": f.fault.value, "sure": f.sure.name.lower()} for f in self.findings]
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {"schema": SCHEMA, "verdict": self.verdict, **values, "findings": findings}
+
+
+def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Most likely cause first: the surer, then the one that stands nearer to the root; one finding a fault."""
+    rank = {fault: i for i, fault in enumerate(Fault)}
+    ordered = sorted(findings, key=lambda f: (-f.sure, rank[f.fault]))
+    first: dict[Fault, Finding] = {}
+    for found in ordered:
+        kept = first.setdefault(found.fault, found)
+        if kept.top1 is None and found.top1 is not None:
+            first[found.fault] = Finding(kept.fault, kept.sure, kept.what, kept.evidence, kept.mend, found.top1)
+    return tuple(first.values())

@@ -1,0 +1,205 @@
+"""Checks of rerankers: order, batches, which way the scores point, and the prompt that was really read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from steelyard.doctor.finding import Diagnosis, Fault, Finding, Sureness, in_order
+from steelyard.doctor.probes import DOCUMENTS, PAIRS
+from steelyard.doctor.target import RerankTarget, Templates
+from steelyard.engines.protocol import Reranker
+from steelyard.models.recipe import Recipe
+from steelyard.types import Scores
+
+_QUERIES = 6
+_EQUAL = 0.01
+"""Difference of probabilities that other numbers (bf16) make."""
+_TEMPLATE = (
+    "Serve it with the reranker's template: `steelyard launch vllm MODEL` prints the line, and ships the template"
+)
+
+
+class JudgeReference(Protocol):
+    """Right scores, and those of known wrong ways."""
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+
+    def open(self, recipe: Recipe) -> Reranker:
+        """The same checkpoint under another recipe."""
+
+
+class LocalJudge:
+    """A reranker's checkpoint on this machine, in fp32."""
+
+    def __init__(self, folder: str) -> None:
+        self.name = folder
+
+    def open(self, recipe: Recipe) -> Reranker:
+        """See :class:`JudgeReference`."""
+        from steelyard.engines.torch.open import reranker_fp32
+
+        sources = recipe.sources.model_copy(update={"folder": self.name})
+        return reranker_fp32(recipe.model_copy(update={"sources": sources}))
+
+
+class FolderJudge:
+    """A reranker's folder as a target: run under what the recipe says, with the ids that its own tokenizer has."""
+
+    templates: Templates = "server"
+
+    def __init__(self, folder: str, recipe: Recipe) -> None:
+        self.name = folder
+        self._engine = LocalJudge(folder).open(recipe)
+
+    def rerank(self, query: str, documents: Sequence[str]) -> Scores:
+        """See :class:`steelyard.doctor.target.RerankTarget`."""
+        return self._engine.score(query, documents)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeCase:
+    """A reranking target, what it should be, and where right scores come from."""
+
+    target: RerankTarget
+    recipe: Recipe
+    reference: JudgeReference | None = None
+
+    def score(self, query: str, documents: Sequence[str]) -> Scores:
+        """float32[n] as the target gives them, sent as it wants them."""
+        if self.target.templates == "server":
+            return self.target.rerank(query, documents)
+        sent = [self.recipe.render_document(d) for d in documents]
+        return self.target.rerank(self.recipe.render_query(query), sent)
+
+
+def diagnose_judge(case: JudgeCase, before: Sequence[Finding] = ()) -> Diagnosis:
+    """Makes every check of a reranking target.
+
+    Raises:
+        EndpointError: the target cannot be asked.
+    """
+    table = _table(case)
+    first = float((table.argmax(axis=1) == np.arange(_QUERIES)).mean())
+    findings = [*before, *_order(case)]
+    checks = ["order and batches"]
+    if case.reference is None:
+        findings += _points(table)
+        checks.append("which way scores point")
+    else:
+        findings += _exact(case, case.reference, table)
+        checks.append("right scores")
+    skipped = () if case.reference else ("right scores: give --reference with the folder of the same checkpoint",)
+    name = case.reference.name if case.reference else ""
+    return Diagnosis(case.target.name, case.recipe.name, name, in_order(findings), tuple(checks), skipped, first)
+
+
+def _table(case: JudgeCase) -> Scores:
+    """float32[queries, documents], each score from a request of its own query."""
+    return np.stack([case.score(p.query, DOCUMENTS[:_QUERIES]) for p in PAIRS[:_QUERIES]])
+
+
+def _order(case: JudgeCase) -> list[Finding]:
+    query, documents = PAIRS[0].query, [*DOCUMENTS[:_QUERIES], " ".join(DOCUMENTS[8:12])]
+    alone = np.array([case.score(query, [d])[0] for d in documents])
+    batch, turned = case.score(query, documents), case.score(query, documents[::-1])[::-1]
+    worst = float(max(np.abs(batch - alone).max(), np.abs(turned - alone).max()))
+    scale = max(1.0, float(np.abs(alone).max()))
+    if worst <= 0.02 * scale:
+        return []
+    seen = f"alone and in a request of {len(documents)}, scores differ by up to {worst:.3f}"
+    same = all(np.allclose(np.sort(b), np.sort(alone), atol=0.02 * scale) for b in (batch, turned))
+    if same:
+        what = "documents get each other's scores: the answer's order or numbering is broken"
+        mend = "Number the results by the order of the request's documents"
+        return [Finding(Fault.ORDER, Sureness.CERTAIN, what, seen, mend)]
+    what = "a document's score depends on what stands beside it: padding is read as text"
+    return [Finding(Fault.BATCH, Sureness.CERTAIN, what, seen, "Pass the attention mask; pad at the left for Qwen3")]
+
+
+def _points(table: Scores) -> list[Finding]:
+    own = np.diag(table)
+    others = table[~np.eye(len(table), dtype=bool)].reshape(len(table), -1)
+    above = float((own > others.max(axis=1)).mean())
+    below = float((own < others.min(axis=1)).mean())
+    if above >= 0.7:
+        return []
+    seen = f"the right document scores highest for {above:.0%} of {len(table)} easy queries, lowest for {below:.0%}"
+    if below >= 0.7:
+        return [_swapped(seen, Sureness.CERTAIN)]
+    what = "it cannot rank easy pairs: the prompt (template), the yes and no tokens or the head are wrong"
+    return [Finding(Fault.RERANK_TEMPLATE_MISSING, Sureness.LIKELY, what, seen, _TEMPLATE, above - 1)]
+
+
+def _exact(case: JudgeCase, reference: JudgeReference, table: Scores) -> list[Finding]:
+    wanted = _scores(reference, case.recipe)
+    distance = _distance(table, wanted)
+    if distance <= _EQUAL:
+        return []
+    cost = float(
+        (table.argmax(axis=1) == np.arange(_QUERIES)).mean() - (wanted.argmax(axis=1) == np.arange(_QUERIES)).mean()
+    )
+    near = [(_distance(table, scores), finding) for scores, finding in _wrong(case, reference, wanted)]
+    best, finding = min(near, key=lambda pair: pair[0])
+    if best > max(_EQUAL, distance / 3):
+        what = "scores are not this reranker's under any known fault: another model, template or set of weights"
+        seen = f"scores differ from the reference by {distance:.3f} on the mean"
+        return [Finding(Fault.ANOTHER_MODEL, Sureness.LIKELY, what, seen, _TEMPLATE, cost)]
+    seen = f"this way the reference gives the target's scores (off by {best:.4f}; run right: {distance:.4f})"
+    sure = Sureness.CERTAIN if best <= _EQUAL else Sureness.LIKELY
+    return [Finding(finding.fault, sure, finding.what, seen, finding.mend, cost)]
+
+
+def _wrong(case: JudgeCase, reference: JudgeReference, wanted: Scores) -> list[tuple[Scores, Finding]]:
+    recipe, sure = case.recipe, Sureness.CERTAIN
+    found = [(1 - wanted, _swapped("", sure))]
+    if recipe.architecture != "qwen3":
+        return found
+    what = "the prompt is missing: query and document are read as bare text, which this model was not trained on"
+    for joint in ("", "\n", " "):
+        changes = {"query_template": f"{{text}}{joint}", "document_template": "{text}", "instruction": None}
+        scores = _scores(reference, recipe.model_copy(update=changes))
+        found.append((scores, Finding(Fault.RERANK_TEMPLATE_MISSING, sure, what, "", _TEMPLATE)))
+    bare = recipe.model_copy(update={"query_template": recipe.bare_query_template, "instruction": None})
+    what = "the instruction is missing from the prompt"
+    found.append((_scores(reference, bare), Finding(Fault.INSTRUCTION_MISSING, sure, what, "", _TEMPLATE)))
+    what = "the closing part of the prompt (assistant, empty thinking) is missing"
+    unclosed = recipe.model_copy(update={"document_template": "{text}"})
+    found.append((_scores(reference, unclosed), Finding(Fault.TEMPLATE_WRONG, sure, what, "", _TEMPLATE)))
+    return [*found, _doubled(recipe, reference)]
+
+
+def _doubled(recipe: Recipe, reference: JudgeReference) -> tuple[Scores, Finding]:
+    """The prompt of the client inside the prompt of the server."""
+    engine = reference.open(recipe)
+    documents = [recipe.render_document(d) for d in DOCUMENTS[:_QUERIES]]
+    scores = np.stack([engine.score(recipe.render_query(p.query), documents) for p in PAIRS[:_QUERIES]])
+    engine.close()
+    what = "the prompt stands twice: the server puts it on again, which the client has put on"
+    mend = "Send bare texts (--templates server), or start the server without a template"
+    return scores, Finding(Fault.TEMPLATE_DOUBLED, Sureness.CERTAIN, what, "", mend)
+
+
+def _scores(reference: JudgeReference, recipe: Recipe) -> Scores:
+    engine = reference.open(recipe)
+    found = np.stack([engine.score(p.query, DOCUMENTS[:_QUERIES]) for p in PAIRS[:_QUERIES]])
+    engine.close()
+    return found
+
+
+def _distance(found: Scores, wanted: Scores) -> float:
+    """Mean absolute difference of probabilities; raw logits are first turned into probabilities."""
+    outside = found.min() < 0 or found.max() > 1
+    scores = 1 / (1 + np.exp(-found.astype(np.float64))) if outside else found.astype(np.float64)
+    return float(np.abs(scores - wanted).mean())
+
+
+def _swapped(seen: str, sure: Sureness) -> Finding:
+    what = "the scores point the wrong way: the tokens of yes and no are swapped"
+    mend = 'Order the classifier\'s tokens as no, yes (vLLM: classifier_from_token ["no", "yes"])'
+    return Finding(Fault.YES_NO_SWAPPED, sure, what, seen, mend)

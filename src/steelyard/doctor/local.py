@@ -1,0 +1,116 @@
+"""A checkpoint that can be run in wrong ways too, so that the way which gives a target's vectors names its fault."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+
+from steelyard.doctor.target import Answer, Templates
+from steelyard.engines.lazy import Lazy
+from steelyard.engines.render import render
+from steelyard.engines.torch.config import TorchConfig, locate
+from steelyard.engines.torch.precision import Precision
+from steelyard.engines.torch.shape import read_shape
+from steelyard.engines.torch.tokens import Ids, Vocabulary
+from steelyard.engines.vectors import normalised
+from steelyard.models.recipe import Pooling, Recipe
+from steelyard.types import Role, Vectors
+
+if TYPE_CHECKING:
+    from steelyard.engines.torch.runner import Runner
+
+End = Literal["right", "missing", "doubled", "bare"]
+"""What closes a text: as the recipe says, nothing, the end token twice, or no special token at either side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a rendered text becomes a vector; the default is the recipe's own.
+
+    Attributes:
+        pooling: None for the recipe's.
+        end: what closes the text.
+    """
+
+    pooling: Pooling | None = None
+    end: End = "right"
+
+
+RIGHT = Way()
+
+
+class Reference(Protocol):
+    """Where right vectors come from, and perhaps those of known wrong ways."""
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+
+    def vectors(self, texts: Sequence[str], way: Way = RIGHT) -> Vectors | None:
+        """float32[n, d] of texts as the model reads them, templates on; None where it cannot say."""
+
+
+class LocalReference:
+    """A checkpoint on this machine, run in fp32.
+
+    Args:
+        recipe: what is right; its files are found by :func:`steelyard.engines.torch.config.locate`.
+
+    Raises:
+        WeightsError: the files are not on this machine.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._folder = locate(recipe)
+        self.name = str(self._folder)
+        shape = read_shape(self._folder, recipe.architecture)
+        self._limit = min(recipe.max_tokens or shape.max_tokens, shape.max_tokens)
+        path = self._folder / "tokenizer.json"
+        self._vocabulary = Lazy(lambda: Vocabulary(path, shape.vocabulary, recipe.eos_id))
+        self._runner: Lazy[Runner] = Lazy(self._load)
+
+    def vectors(self, texts: Sequence[str], way: Way = RIGHT) -> Vectors | None:
+        """See :class:`Reference`."""
+        rows = [self._ids(text, way.end) for text in texts]
+        if not all(rows):
+            return None
+        pooled = self._runner.get().pooled(rows, way.pooling or self._recipe.pooling).numpy()
+        return normalised(pooled) if self._recipe.normalise else np.asarray(pooled, dtype=np.float32)
+
+    def _ids(self, text: str, end: End) -> Ids:
+        vocabulary = self._vocabulary.get()
+        if end == "bare":
+            return vocabulary.encode_bare([text])[0]
+        ids = vocabulary.cut(vocabulary.encode([text])[0], self._limit)
+        return ids[:-1] if end == "missing" else [*ids, ids[-1]] if end == "doubled" else ids
+
+    def _load(self) -> Runner:
+        from steelyard.engines.torch.runner import Runner
+
+        return Runner(self._folder, self._recipe.architecture, Precision.FP32, TorchConfig(Precision.FP32))
+
+
+class FolderTarget:
+    """A model's folder used as its own files say, mistakes included: pooling, prompts, tokenizer, norm.
+
+    Args:
+        claimed: what :func:`steelyard.models.folder.read_recipe` read there.
+    """
+
+    templates: Templates = "server"
+
+    def __init__(self, claimed: Recipe) -> None:
+        self.claimed = claimed.model_copy(update={"eos_id": None})
+        self.name = str(claimed.sources.folder)
+        self._local = LocalReference(self.claimed)
+
+    def embed(self, texts: Sequence[str], role: Role, dimensions: int | None = None) -> Answer:
+        """See :class:`steelyard.doctor.target.Target`; ``dimensions`` cuts and normalises."""
+        rows = self._local.vectors(render(self.claimed, texts, role))
+        if rows is None:
+            rows = np.zeros((len(texts), self.claimed.dimension), dtype=np.float32)
+        return Answer(rows if dimensions is None else normalised(rows[:, :dimensions]), tuple(range(len(texts))))

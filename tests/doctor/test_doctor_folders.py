@@ -1,0 +1,168 @@
+"""Folders whose files say the wrong thing, and targets behind real sockets, through the command itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import tokenizers_for_tests as tokenizers
+from planted import Plant, Planted, qwen3_recipe, served, write_json
+
+from steelyard.cli.app import run
+from steelyard.doctor.examine import Request, examine
+from steelyard.doctor.files import compare_files
+from steelyard.errors import DataError, UsageError
+from steelyard.models.folder import read_recipe
+from steelyard.models.recipe import Recipe
+
+
+def toml(recipe: Recipe, path: Path) -> Path:
+    keys = ("name", "title", "kind", "architecture", "pooling", "dimension", "matryoshka", "min_dimension")
+    keys += ("max_tokens", "query_template", "document_template", "instruction", "eos_id", "licence", "parameters")
+    path.write_text("\n".join(f"{k} = {json.dumps(getattr(recipe, k))}" for k in keys), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def folder(qwen3: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    copy = tmp_path / "qwen3-embedding"
+    shutil.copytree(qwen3, copy)
+    return copy
+
+
+@pytest.fixture
+def recipe_file(qwen3: Path, tmp_path: Path) -> Path:
+    return toml(qwen3_recipe(qwen3), tmp_path / "tiny.toml")
+
+
+def edit(path: Path, **changes: object) -> None:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    write_json(path, content | changes)
+
+
+def pool_by_mean(folder: Path) -> None:
+    write_json(folder / "1_Pooling" / "config.json", {"pooling_mode_mean_tokens": True})
+
+
+def pool_by_cls(folder: Path) -> None:
+    write_json(folder / "1_Pooling" / "config.json", {"pooling_mode_cls_token": True})
+
+
+def lose_end(folder: Path) -> None:
+    tokenizers.write(tokenizers.qwen3(), folder)
+
+
+def double_end(folder: Path) -> None:
+    content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    single = content["post_processor"]["single"]
+    single.append(single[-1])
+    write_json(folder / "tokenizer.json", content)
+
+
+def lose_instruction(folder: Path) -> None:
+    write_json(folder / "config_sentence_transformers.json", {"prompts": {}})
+
+
+def double_instruction(folder: Path) -> None:
+    path = folder / "config_sentence_transformers.json"
+    query = json.loads(path.read_text(encoding="utf-8"))["prompts"]["query"]
+    write_json(path, {"prompts": {"query": query * 2, "document": ""}})
+
+
+def another_instruction(folder: Path) -> None:
+    write_json(
+        folder / "config_sentence_transformers.json",
+        {"prompts": {"query": "Instruct: Find code\nQuery:", "document": ""}},
+    )
+
+
+def template_on_documents(folder: Path) -> None:
+    path = folder / "config_sentence_transformers.json"
+    prompts = json.loads(path.read_text(encoding="utf-8"))["prompts"]
+    write_json(path, {"prompts": prompts | {"document": "passage: "}})
+
+
+def lose_norm(folder: Path) -> None:
+    modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    write_json(folder / "modules.json", modules[:2])
+
+
+def shorten(folder: Path) -> None:
+    write_json(folder / "sentence_bert_config.json", {"max_seq_length": 64})
+
+
+def claim_bf16(folder: Path) -> None:
+    edit(folder / "config.json", dtype="bfloat16")
+
+
+SPOILED = {
+    "pooling": (pool_by_mean, pool_by_cls),
+    "eos-missing": (lose_end,),
+    "eos-doubled": (double_end,),
+    "instruction-missing": (lose_instruction,),
+    "instruction-doubled": (double_instruction,),
+    "template-wrong": (another_instruction, template_on_documents),
+    "not-normalised": (lose_norm,),
+    "silent-truncation": (shorten,),
+    "dtype": (claim_bf16,),
+}
+
+
+@pytest.mark.parametrize(("wanted", "spoil"), [(w, s) for w, some in SPOILED.items() for s in some])
+def test_what_the_files_get_wrong_is_named_first(wanted, spoil, folder: Path, recipe_file: Path) -> None:
+    spoil(folder)
+    found = examine(Request(str(folder), str(recipe_file)))
+    assert found.faults[0].fault.value == wanted, found
+    assert found.faults[0].sure.name == "CERTAIN"
+    assert found.exit_code == 9
+
+
+def test_a_healthy_folder_passes_and_says_what_was_checked(folder: Path, recipe_file: Path) -> None:
+    found = examine(Request(str(folder), str(recipe_file)))
+    assert (found.verdict, found.faults) == ("healthy", ())
+    assert {"files", "right vectors", "dimensions", "end of long texts"} <= set(found.checks)
+
+
+def test_another_model_is_told_by_its_config(folder: Path) -> None:
+    (fault,) = compare_files(read_recipe(folder), qwen3_recipe(folder).model_copy(update={"dimension": 64}))
+    assert fault.fault.value == "another-model"
+    assert "dimension 32, the recipe says 64" in fault.evidence
+
+
+def test_a_server_by_the_command_line(qwen3: Path, recipe_file: Path, tmp_path: Path, capfdbinary) -> None:
+    recipe = qwen3_recipe(qwen3)
+    golden = tmp_path / "golden.json"
+    with served(Planted(qwen3, recipe, Plant()), "tiny") as url:
+        assert run(["doctor", url, "--recipe", str(recipe_file), "--record", str(golden)]) == 0
+        capfdbinary.readouterr()
+        code = run(["doctor", url, "--recipe", str(recipe_file), "--reference", str(golden), "--json"])
+        healthy = json.loads(capfdbinary.readouterr().out)
+        assert (code, healthy["verdict"], healthy["findings"]) == (0, "healthy", [])
+    doubled = Plant(write=lambda r, t, _: r.render_query(t))
+    with served(Planted(qwen3, recipe, doubled), "tiny") as url:
+        code = run(["doctor", url, "--recipe", str(recipe_file), "--reference", str(golden), "--json"])
+        found = json.loads(capfdbinary.readouterr().out)
+        assert (code, found["findings"][0]["fault"]) == (9, "instruction-doubled")
+        assert found["findings"][0]["sure"] == "certain"
+    with served(Planted(qwen3, recipe, Plant(pooling="cls", dimensions="refused")), "tiny") as url:
+        assert run(["doctor", url, "--recipe", str(recipe_file), "--reference", str(qwen3)]) == 9
+        shown = capfdbinary.readouterr().out.decode()
+        assert shown.index("wrong pooling") < shown.index("`dimensions` is refused")
+    with served(Planted(qwen3, recipe, Plant(end="missing")), "tiny") as url:
+        code = run(["doctor", url, "--recipe", str(recipe_file), "--reference", str(golden), "--json"])
+        found = json.loads(capfdbinary.readouterr().out)
+        assert code == 9
+        assert found["findings"][0]["fault"] in ("another-model", "eos-missing")
+
+
+def test_what_cannot_be_examined_is_said(qwen3: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--recipe"):
+        examine(Request("http://127.0.0.1:9/v1", model="nobody-knows"))
+    (tmp_path / "golden.json").write_text("{}")
+    with pytest.raises(DataError, match="not a golden file"):
+        examine(Request(str(qwen3), reference=tmp_path / "golden.json"))
+    with pytest.raises(UsageError, match="--record"):
+        examine(Request(str(qwen3), reference=tmp_path / "nowhere"))

@@ -1,0 +1,110 @@
+"""Rerankers with one fault planted, in a tiny Qwen3 with random values and in a server's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import checkpoints
+import numpy as np
+import pytest
+
+from steelyard.doctor.examine import Request, examine
+from steelyard.doctor.judges import JudgeCase, LocalJudge, diagnose_judge
+from steelyard.doctor.probes import PAIRS
+from steelyard.models.recipe import Recipe
+from steelyard.types import Scores
+
+
+class Server:
+    """Scores of transformers over prompts that ``write`` makes; ``yes`` and ``no`` as given."""
+
+    name = "planted"
+
+    def __init__(self, folder: Path, write, templates="server", swapped=False) -> None:
+        import torch
+        import transformers as hf
+
+        self.templates = templates
+        self._write, self._torch = write, torch
+        self._model = hf.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        self._tokenizer = hf.PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
+        self._order = [9693, 2152] if swapped else [2152, 9693]
+
+    def rerank(self, query: str, documents: Sequence[str]) -> Scores:
+        scores = []
+        for document in documents:
+            ids = self._tokenizer.encode(self._write(query, document), add_special_tokens=False)
+            with self._torch.no_grad():
+                logits = self._model(input_ids=self._torch.tensor([ids])).logits[0, -1]
+            scores.append(float(self._torch.softmax(logits[self._order], 0)[1]))
+        return np.array(scores, dtype=np.float32)
+
+
+def recipe_of(folder: Path) -> Recipe:
+    return checkpoints.recipe("qwen3-reranker-0.6b", folder, parameters=0, lookup_parameters=None)
+
+
+def full(recipe: Recipe):
+    return lambda q, d: recipe.render_query(q) + recipe.render_document(d)
+
+
+FAULTS = {
+    "healthy": (full, {}, "healthy"),
+    "healthy, prompt by the client": (lambda r: lambda q, d: q + d, {"templates": "client"}, "healthy"),
+    "prompt missing": (lambda r: lambda q, d: q + d, {}, "reranker-template-missing"),
+    "yes and no swapped": (full, {"swapped": True}, "yes-no-swapped"),
+    "instruction missing": (
+        lambda r: lambda q, d: r.render_query(q, "") + r.render_document(d),
+        {},
+        "instruction-missing",
+    ),
+    "not closed": (lambda r: lambda q, d: r.render_query(q) + d, {}, "template-wrong"),
+    "prompt doubled": (full, {"templates": "client"}, "template-doubled"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_named_first(name: str, judge: Path) -> None:
+    write, options, wanted = FAULTS[name]
+    recipe = recipe_of(judge)
+    target = Server(judge, write(recipe), **options)
+    found = diagnose_judge(JudgeCase(target, recipe, LocalJudge(str(judge))))
+    assert (found.faults[0].fault.value if found.faults else found.verdict) == wanted, found
+
+
+class Overlap:
+    """The share of a query's letters that a document holds, perhaps the wrong way round or in the wrong order."""
+
+    name, templates = "overlap", "server"
+
+    def __init__(self, sign: float = 1.0, mixed: bool = False, near: bool = False) -> None:
+        self._sign, self._mixed, self._near = sign, mixed, near
+
+    def rerank(self, query: str, documents: Sequence[str]) -> Scores:
+        own = next((p.document for p in PAIRS if p.query == query), "")
+        scores = np.array([0.5 + self._sign * (0.3 if d == own else -0.001 * len(d)) for d in documents])
+        if self._near:
+            scores += 0.05 * max(map(len, documents)) / 100
+        return (np.sort(scores) if self._mixed else scores).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("target", "wanted"),
+    [
+        (Overlap(), "healthy"),
+        (Overlap(-1.0), "yes-no-swapped"),
+        (Overlap(mixed=True), "order"),
+        (Overlap(near=True), "batch-dependent"),
+        (Overlap(0.0), "reranker-template-missing"),
+    ],
+)
+def test_without_right_scores_behaviour_tells(target: Overlap, wanted: str, judge: Path) -> None:
+    found = diagnose_judge(JudgeCase(target, recipe_of(judge)))
+    assert (found.faults[0].fault.value if found.faults else found.verdict) == wanted, found
+
+
+def test_a_folder_is_scored_by_its_own_checkpoint(judge: Path) -> None:
+    found = examine(Request(str(judge), "qwen3-reranker-0.6b", reference=judge))
+    assert found.verdict == "healthy"
+    assert "right scores" in found.checks
