@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from report_fakes import hostile_result, whole_result
+from report_fakes import hostile_report, whole_report
 
-from steelyard.report.content import compose
 from steelyard.report.page import to_page
 from steelyard.report.wording import load_wording
 
@@ -28,7 +27,7 @@ FLAGS = (
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The files: ``en``, ``zh`` and ``hostile``."""
     folder = tmp_path_factory.mktemp("pages")
-    whole, hostile = compose(whole_result(), origins=["zh-fakes.json"]), compose(hostile_result())
+    whole, hostile = whole_report(), hostile_report()
     made = {"en": (whole, "en"), "zh": (whole, "zh"), "hostile": (hostile, "en")}
     for name, (report, language) in made.items():
         (folder / f"{name}.html").write_text(to_page(report, load_wording(language)), encoding="utf-8")

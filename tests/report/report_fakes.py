@@ -1,8 +1,9 @@
-"""A small trap suite, weighed with fake engines, and texts that mean harm."""
+"""A small trap suite, weighed by characters in common, and texts that mean harm."""
 
 from __future__ import annotations
 
 import random
+from functools import cache
 
 from steelyard.bench.outcome import outcome
 from steelyard.bench.result import (
@@ -16,9 +17,9 @@ from steelyard.bench.result import (
 from steelyard.cost.figure import figure
 from steelyard.cost.record import CostRecord, QueryLatency
 from steelyard.cost.storage import grid
-from steelyard.engines.fake import FakeEncoder
+from steelyard.report.content import Report, compose
 from steelyard.suites.suite import Suite
-from steelyard.types import Document, Query, Ranking, Role, TrapKind, ranked
+from steelyard.types import Document, Query, Ranking, TrapKind, ranked
 
 HOSTILE = (
     "<script>window.pwned = 1</script>",
@@ -54,15 +55,13 @@ def trap_suite(queries: int = 40, hostile: bool = False, seed: int = 7) -> Suite
 
 
 def rankings(suite: Suite, dimension: int, seed: int = 0) -> list[Ranking]:
-    """Every query against every document by the fake encoder's cosines; other seeds disturb them."""
-    encoder = FakeEncoder(dimension)
-    draw = random.Random(seed)
-    rows = encoder.encode([d.text for d in suite.documents], Role.DOCUMENT)
+    """Every query against every document by characters in common; few dimensions and a seed disturb the scores."""
+    draw = random.Random(1000 * dimension + seed)
+    noise = 2.0 / dimension**0.5 + seed
     found = []
-    for query, vector in zip(suite.queries, encoder.encode([q.text for q in suite.queries], Role.QUERY), strict=True):
-        scores = {
-            d.id: float(s) + draw.gauss(0, 0.1 * seed) for d, s in zip(suite.documents, rows @ vector, strict=True)
-        }
+    for query in suite.queries:
+        letters = set(query.text)
+        scores = {d.id: len(letters & set(d.text)) + draw.gauss(0, noise) for d in suite.documents}
         found.append(ranked(query.id, scores, 30))
     return found
 
@@ -110,6 +109,7 @@ def result_of(suite: Suite, systems: tuple[SystemRecord, ...], **changes: object
     return made.model_copy(update=changes)
 
 
+@cache
 def whole_result() -> Result:
     """Everything that a report can show: a sweep, a hybrid, a failure, times."""
     suite = trap_suite()
@@ -119,6 +119,7 @@ def whole_result() -> Result:
     return result_of(suite, (*sweep, *others, failed))
 
 
+@cache
 def hostile_result() -> Result:
     """Every text that users bring means harm: queries, documents, categories, names, notes, errors."""
     suite = trap_suite(16, hostile=True)
@@ -127,3 +128,15 @@ def hostile_result() -> Result:
     made = result_of(suite, (*systems, failed), note=HOSTILE[2])
     wicked = made.suite.model_copy(update={"name": HOSTILE[0], "findings": HOSTILE, "version": HOSTILE[1]})
     return made.model_copy(update={"suite": wicked})
+
+
+@cache
+def whole_report() -> Report:
+    """The whole result, judged."""
+    return compose(whole_result(), origins=["zh-fakes.json"])
+
+
+@cache
+def hostile_report() -> Report:
+    """The hostile result, judged."""
+    return compose(hostile_result())

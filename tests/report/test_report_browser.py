@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from report_fakes import CATEGORIES, whole_result
-
-from steelyard.report.content import compose
+from report_fakes import CATEGORIES, whole_report
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -59,7 +57,7 @@ def test_every_chart_is_drawn_and_nothing_is_asked_for(open_page: Open) -> None:
 
 
 def test_the_lost_queries_can_be_filtered(open_page: Open) -> None:
-    report = compose(whole_result())
+    report = whole_report()
     page = open_page()
     total = len(report.lost.shown)
     assert shown(page) == min(30, total)
@@ -85,7 +83,7 @@ def test_the_lost_queries_can_be_filtered(open_page: Open) -> None:
 
 
 def test_a_kind_filter_holds_for_the_chosen_system(open_page: Open) -> None:
-    report = compose(whole_result())
+    report = whole_report()
     page = open_page()
     system = report.systems[-1]
     page.select_option("#filter-lost", str(len(report.systems) - 1))
@@ -95,7 +93,7 @@ def test_a_kind_filter_holds_for_the_chosen_system(open_page: Open) -> None:
 
 
 def test_a_lost_query_opens_by_keyboard_and_shows_the_ranking_beside_the_answer(open_page: Open) -> None:
-    report = compose(whole_result())
+    report = whole_report()
     lost = report.lost.shown[0]
     page = open_page()
     page.focus("#filter-search")
@@ -126,7 +124,7 @@ def test_a_cell_of_the_heat_map_leads_to_its_lost_queries(open_page: Open) -> No
 
 def test_more_lost_queries_come_by_a_button_and_keep_the_focus(open_page: Open) -> None:
     page = open_page("en")
-    total = len(compose(whole_result()).lost.shown)
+    total = len(whole_report().lost.shown)
     assert total > 30
     page.focus("#more")
     page.keyboard.press("Enter")

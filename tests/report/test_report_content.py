@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_fakes import cost, result_of, trap_suite, weighed, whole_result
+from report_fakes import cost, result_of, trap_suite, weighed, whole_report, whole_result
 
-from steelyard.bench.result import CacheRecord, SystemRecord, load
+from steelyard.bench.result import CacheRecord, SystemRecord, Timing, load
 from steelyard.errors import UsageError
 from steelyard.report import lost, sentences
 from steelyard.report.content import compose
@@ -75,7 +75,7 @@ def test_the_report_names_what_failed_and_what_was_remarked() -> None:
 
 
 def test_categories_come_hardest_first() -> None:
-    report = compose(whole_result())
+    report = whole_report()
     means = [np.mean([f.estimate for f in report.judgement.categories[c].values()]) for c in report.categories]
     assert means == sorted(means)
     assert len(means) == 4
@@ -113,8 +113,16 @@ def test_lost_queries_are_bounded_and_say_so() -> None:
 def test_a_published_table_has_no_lost_queries_to_show() -> None:
     report = compose(load("published:a100-8x24"))
     assert not report.lost.available
-    assert report.pace is None
-    assert report.sweeps == report.costs == report.categories == ()
+    assert report.sweeps == report.categories == ()
+
+
+def test_a_published_table_brings_its_own_times() -> None:
+    report = compose(load("published:a100-8x24"))
+    assert report.pace is not None
+    times = {p.system: p.milliseconds for p in report.pace.points}
+    assert times["Qwen3-8B"] == pytest.approx(1000 * 0.122 / 32)
+    assert (report.pace.source, {b.source for b in report.costs}) == ("published", {"published"})
+    assert {b.key for b in report.costs} == {"texts_per_second", "load_s", "gpu_gb"}
 
 
 def test_a_query_without_an_answer_is_not_lost() -> None:
@@ -157,10 +165,8 @@ def test_no_sweep_where_there_is_none(names: tuple[str, ...]) -> None:
 
 
 def record(name: str, milliseconds: float | None, cached: int = 0) -> SystemRecord:
-    suite = trap_suite(2)
-    made = weighed(name, suite)
-    timing = made.timing.model_copy(update={"search_seconds": milliseconds}) if milliseconds and made.timing else None
-    return made.model_copy(update={"timing": timing, "cache": CacheRecord(found=cached)})
+    timing = Timing(index_seconds=1.0, search_seconds=milliseconds) if milliseconds else None
+    return SystemRecord(name=name, timing=timing, cache=CacheRecord(found=cached))
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 6)), min_size=2, max_size=7))

@@ -11,7 +11,7 @@ from steelyard.cost.figure import Figure
 from steelyard.cost.record import CostRecord
 from steelyard.stats.intervals import Interval
 
-Source = Literal["costs", "run"]
+Source = Literal["costs", "published", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class Pace:
     """Accuracy against time.
 
     Attributes:
-        source: ``costs`` were measured one query at a time; ``run`` divides the search time of the run by its queries.
+        source: ``costs`` were measured one query at a time; ``published`` divides the time that somebody else measured
+            for all texts by their number; ``run`` divides the search time of the run by its queries.
         points: fastest first, at least two.
         left_out: systems without a comparable time.
     """
@@ -54,10 +55,12 @@ class CostBars:
 
     Attributes:
         key: names it in the wording, its unit included.
+        source: where the figures come from, as in :class:`Pace`.
         figures: system -> figure, in the order of the table.
     """
 
     key: str
+    source: Source
     figures: Mapping[str, Figure]
 
 
@@ -69,9 +72,9 @@ def pace(systems: Sequence[SystemRecord], figures: Mapping[str, Interval], queri
         figures: system -> figure of the judged measure.
         queries: how many the run searched.
     """
-    measured = {s.name: f for s in systems if (f := _latency(s))}
-    source: Source = "costs" if measured else "run"
-    times = measured or {s.name: f for s in systems if (f := _search_time(s, queries))}
+    source = cost_source(systems)
+    read = _LATENCY.get(source) or _search_time(queries)
+    times = {s.name: f for s in systems if (f := read(s))}
     if len(times) < 2:
         return None
     pairs = {name: (figures[name].estimate, time.value) for name, time in times.items()}
@@ -84,12 +87,13 @@ def pace(systems: Sequence[SystemRecord], figures: Mapping[str, Interval], queri
 
 def cost_bars(systems: Sequence[SystemRecord], queries: int) -> tuple[CostBars, ...]:
     """Bars for each kind of cost that at least two systems have; times of the run only where nothing was measured."""
-    readers = _MEASURED if any(s.costs for s in systems) else _timed(queries)
+    source = cost_source(systems)
+    readers = {"search_ms": _search_time(queries), "index_s": _index_time} if source == "run" else _MEASURED
     found = []
     for key, read in readers.items():
         figures = {s.name: f for s in systems if (f := read(s)) is not None}
         if len(figures) > 1:
-            found.append(CostBars(key, figures))
+            found.append(CostBars(key, source, figures))
     return tuple(found)
 
 
@@ -99,24 +103,12 @@ def _on_front(name: str, pairs: Mapping[str, tuple[float, float]]) -> bool:
     return not any(v >= value and t <= time and (v, t) != (value, time) for v, t in others)
 
 
-def _latency(system: SystemRecord) -> Figure | None:
-    return system.costs.query.p50 if system.costs and system.costs.query else None
-
-
-def _search_time(system: SystemRecord, queries: int) -> Figure | None:
-    if system.timing is None or system.cache.found or not queries:
-        return None
-    return _once(1000 * system.timing.search_seconds / queries)
-
-
-def _index_time(system: SystemRecord) -> Figure | None:
-    if system.timing is None or system.cache.found:
-        return None
-    return _once(system.timing.index_seconds)
-
-
-def _once(value: float) -> Figure:
-    return Figure(value=value, low=value, high=value, rounds=1)
+def cost_source(systems: Sequence[SystemRecord]) -> Source:
+    """Where times and costs of these systems come from: measured here, else published, else the run itself."""
+    known = [s.costs for s in systems if s.costs]
+    if not known:
+        return "run"
+    return "costs" if any(c.start_seconds for c in known) else "published"
 
 
 Reader = Callable[[SystemRecord], Figure | None]
@@ -135,10 +127,33 @@ def _storage(costs: CostRecord) -> Figure | None:
     return _once(float(kept[0].bytes_per_million)) if kept else None
 
 
-def _timed(queries: int) -> dict[str, Reader]:
-    return {"search_ms": lambda s: _search_time(s, queries), "index_s": _index_time}
+def _per_text(costs: CostRecord) -> Figure | None:
+    return costs.all_texts_seconds.times(1 / costs.texts) if costs.all_texts_seconds and costs.texts else None
 
 
+def _search_time(queries: int) -> Reader:
+    def reader(system: SystemRecord) -> Figure | None:
+        if system.timing is None or system.cache.found or not queries:
+            return None
+        return _once(1000 * system.timing.search_seconds / queries)
+
+    return reader
+
+
+def _index_time(system: SystemRecord) -> Figure | None:
+    if system.timing is None or system.cache.found:
+        return None
+    return _once(system.timing.index_seconds)
+
+
+def _once(value: float) -> Figure:
+    return Figure(value=value, low=value, high=value, rounds=1)
+
+
+_LATENCY: dict[Source, Reader] = {
+    "costs": _of(lambda c: c.query.p50 if c.query else None),
+    "published": _of(_per_text, 1000.0),
+}
 _MEASURED: dict[str, Reader] = {
     "p50_ms": _of(lambda c: c.query.p50 if c.query else None),
     "p95_ms": _of(lambda c: c.query.p95 if c.query else None),

@@ -64,7 +64,7 @@ def pairs_scale(pairs: Sequence[Comparison]) -> Scale:
 
 def _scale(values: Sequence[float]) -> Scale:
     least, most = min(values, default=0.0), max(values, default=1.0)
-    step = _step(most - least or 1.0)
+    step = _step(max(most - least, 1e-6))
     low, high = math.floor(least / step + 1e-9) * step, math.ceil(most / step - 1e-9) * step
     if low == high:
         high = low + step

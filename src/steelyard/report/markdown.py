@@ -115,7 +115,7 @@ def _costs(report: Report, w: Wording) -> Iterator[str]:
         yield w("costs.none")
         return
     yield grid(tables.cost_table(report, w))
-    yield w("costs.source_costs" if report.costs[0].key not in ("search_ms", "index_s") else "costs.source_run")
+    yield w(f"costs.source_{report.costs[0].source}")
 
 
 def _statistics(report: Report, w: Wording) -> Iterator[str]:
