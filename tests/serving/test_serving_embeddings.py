@@ -165,6 +165,7 @@ def test_what_is_refused_and_how(http: httpx.Client, body: dict, status: int, wo
     assert "yyyy" not in error["message"]
 
 
+@pytest.mark.filterwarnings("ignore::steelyard.engines.base.TruncationWarning")
 def test_a_text_too_long_is_cut_only_when_asked_and_then_said(http: httpx.Client) -> None:
     body = {"model": "plain", "input": ["short", "x" * 40 + "yy"], "truncate": True}
     answer = http.post("/v1/embeddings", json=body)
@@ -247,6 +248,7 @@ def test_token_arrays_of_the_models_own_tokenizer(serve: Serve) -> None:
             client.embeddings.create(model="fake", input=foreign)
 
 
+@pytest.mark.filterwarnings("ignore::steelyard.engines.base.TruncationWarning")
 def test_health_metrics_and_documents(http: httpx.Client) -> None:
     assert http.get("/health").json() == http.get("/ready").json() == {"status": "ok"}
     http.post("/v1/embeddings", json={"model": "plain", "input": ["x", "y" * 41], "truncate": True})

@@ -146,6 +146,11 @@ def test_what_was_asked_before_is_not_asked_again(ask: Ask, server: Server) -> N
     assert 'steelyard_gateway_cache_total{hit="yes"} 3.0' in text
 
 
+def test_nul_is_made_harmless_before_it_is_sent(ask: Ask, server: Server) -> None:
+    rows(ask("a\x00b"))
+    assert server.texts == ["a b"]
+
+
 def test_a_server_without_base64_is_asked_for_numbers(ask: Ask, server: Server) -> None:
     server.takes_base64 = False
     np.testing.assert_allclose(rows(ask("甲")), vectors(["甲"]), atol=1e-6)

@@ -24,6 +24,7 @@ from steelyard.serving.service import Caller, Embedded, EmbedTask, Scored
 from steelyard.serving.together import together
 from steelyard.serving.tokens import Codec
 from steelyard.serving.wire.models import ModelCard
+from steelyard.text.clean import clean
 from steelyard.types import Scores, Vectors
 
 T = TypeVar("T")
@@ -99,7 +100,8 @@ class RemoteEmbedder:
             HttpFailure: refused, failed or late.
         """
         recipe = self._remote.recipe
-        texts = list(task.texts) if recipe is None else render(recipe, task.texts, task.role, task.instruction)
+        given = [clean(t) for t in task.texts]
+        texts = given if recipe is None else render(recipe, given, task.role, task.instruction)
         asked = task.dimensions if recipe is None else None
         keys = [content_key(self._remote.name, str(asked), text) for text in texts]
         rows = {key: row for key in keys if (row := self._cache.get(key)) is not None}
@@ -197,10 +199,11 @@ class RemoteReranker:
             HttpFailure: refused, failed or late.
         """
         size = self._remote.batch
-        parts = [list(documents[i : i + size]) for i in range(0, len(documents), size)]
+        safe = [clean(d) for d in documents]
+        parts = [safe[i : i + size] for i in range(0, len(safe), size)]
 
         with self._upstreams.place():
-            done = await within(caller, together(self._part(query, part, instruction) for part in parts))
+            done = await within(caller, together(self._part(clean(query), part, instruction) for part in parts))
         scores = np.concatenate(done)
         return Scored(scores, sum(estimate(query) + estimate(d) for d in documents))
 
