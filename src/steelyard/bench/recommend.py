@@ -121,7 +121,7 @@ def _measure(result: Result, asked: str) -> str:
         raise ResultError("no system of this result was weighed, so there is nothing to advise on")
     measure = asked or result.measures[0]
     if any(measure not in s.values for s in result.weighed):
-        made = " Make one with: steelyard features SYSTEM... --suite LABELLED_FILE" if measure == "probe" else ""
+        made = " Make one with: steelyard features SYSTEM... --labelled FILE" if measure == "probe" else ""
         raise ResultError(f"this result was not measured by {measure}; it has {', '.join(result.measures)}.{made}")
     return measure
 

@@ -71,6 +71,24 @@ class Timing(_Frozen):
     search_seconds: float
 
 
+class FeatureRecord(_Frozen):
+    """How a system's vectors cluster on a labelled suite, where a query is a labelled text and its category the label.
+
+    Attributes:
+        v_measure: agreement of clusters and labels, of the clustering of least inertia.
+        low: lower end of its 95 % interval.
+        high: upper end.
+        restarts: least and greatest V-measure over the restarts of k-means.
+        clusters: of each text, aligned with ``Result.queries``.
+    """
+
+    v_measure: float
+    low: float
+    high: float
+    restarts: tuple[float, float]
+    clusters: tuple[int, ...]
+
+
 class SystemRecord(_Frozen):
     """One system's outcomes.
 
@@ -83,6 +101,7 @@ class SystemRecord(_Frozen):
         notes: what a reader must know: truncated texts, plain dimension cuts.
         error: why the system could not be weighed; the values are empty then.
         costs: what it takes to run, where that was measured.
+        features: how its vectors cluster, in results of labelled texts.
     """
 
     name: str
@@ -95,6 +114,7 @@ class SystemRecord(_Frozen):
     notes: tuple[str, ...] = ()
     error: str = ""
     costs: CostRecord | None = None
+    features: FeatureRecord | None = None
 
 
 class EnvironmentRecord(_Frozen):

@@ -40,6 +40,11 @@ app.command(
     "steelyard.cli.sweep:sweep", name="sweep", help="Vary one system: dimensions, bits, instructions, lengths, depths."
 )
 app.command(
+    "steelyard.cli.features:features",
+    name="features",
+    help="Measure vectors as features: a linear probe and clusters on labelled texts.",
+)
+app.command(
     "steelyard.cli.advise:advise", name="advise", help="Choose a system for a scenario: why, and what that gives up."
 )
 app.command("steelyard.cli.models:app", name="models", help="List the models that are known, or show one recipe.")

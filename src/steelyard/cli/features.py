@@ -1,0 +1,85 @@
+"""``steelyard features``: vectors as features for classification and clustering."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cyclopts import Parameter
+
+from steelyard.cli.output import console, progress_bar, write_json
+
+A_SYSTEM_FAILED = 8
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class FeatureOptions:
+    """What to measure on.
+
+    Attributes:
+        labelled: a table (CSV, TSV, JSON Lines, Parquet) with a text and its label a row.
+        text: the column of the texts.
+        label: the column of the labels.
+        side: whose template is put on the texts; `query` is what E5 and instructed models are advised for.
+        folds: parts of the probe; every label needs as many texts.
+        seed: of folds and clusters.
+        out: the result file; `results/features-FILE.json` when left out.
+        cache: keep vectors for the next run.
+        json: print the result document instead of the table.
+    """
+
+    labelled: Path | None = None
+    text: str = "text"
+    label: str = "label"
+    side: Literal["query", "document"] = "query"
+    folds: int = 5
+    seed: int = 20260
+    out: Path | None = None
+    cache: bool = True
+    json: bool = False
+
+
+def features(*systems: str, options: FeatureOptions | None = None) -> int:
+    """Measure vectors as features: accuracy of a linear probe and V-measure of clusters, on labelled texts.
+
+    The result is an ordinary one, with the measure `probe`: compare it, report it, and ask
+    `steelyard advise RESULT --scenario features`. An instruction is put on only where an expression gives one.
+
+    Args:
+        systems: expressions of one encoder each, as `"e5-small[dim=128|384]"`.
+    """
+    from steelyard.bench.cache import VectorCache, default_cache_path
+    from steelyard.bench.features import FeatureConfig, weigh_features
+    from steelyard.bench.runner import read_systems
+    from steelyard.bench.verdict import judge
+    from steelyard.errors import UsageError
+    from steelyard.report.terminal_features import print_features
+    from steelyard.suites.labelled import read_labelled
+    from steelyard.types import Role
+
+    asked = options or FeatureOptions()
+    if not systems or asked.labelled is None or asked.folds < 2:
+        raise UsageError("name systems, a table and 2 folds or more: steelyard features e5-small --labelled my.csv")
+    nodes = read_systems(systems)
+    labelled = read_labelled(asked.labelled, asked.text, asked.label)
+    path = asked.out or Path("results") / f"features-{labelled.name}.json"
+    config = FeatureConfig(
+        side=Role(asked.side),
+        folds=asked.folds,
+        seed=asked.seed,
+        cache=VectorCache(default_cache_path()) if asked.cache else None,
+        out=path,
+    )
+    with progress_bar(quiet=asked.json) as watcher:
+        result = weigh_features(nodes, labelled, config, watcher)
+    if asked.json:
+        write_json(result)
+    else:
+        out = console()
+        print_features(out, result, judge(result))
+        out.print(
+            f"\nResult: {path}   advice: steelyard advise {path} --scenario features", markup=False, soft_wrap=True
+        )
+    return A_SYSTEM_FAILED if any(s.error for s in result.systems) else 0
