@@ -227,9 +227,6 @@ QWEN3: dict[str, tuple[Plant, str]] = COMMON | {
 @contextmanager
 def served(target: Planted, model: str) -> Any:
     """The URL of a real server in front of a planted model."""
-    import socket
-
-    import uvicorn
     from fastapi import FastAPI, Request
     from fastapi.responses import JSONResponse
 
@@ -252,6 +249,17 @@ def served(target: Planted, model: str) -> Any:
 
     embeddings.__annotations__["request"] = Request
     app.post("/v1/embeddings")(embeddings)
+    with running(app) as url:
+        yield url
+
+
+@contextmanager
+def running(app: Any) -> Any:
+    """The URL of an application that runs in a thread."""
+    import socket
+
+    import uvicorn
+
     sock = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})

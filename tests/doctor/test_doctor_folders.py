@@ -155,7 +155,8 @@ def test_a_server_by_the_command_line(qwen3: Path, recipe_file: Path, tmp_path: 
         code = run(["doctor", url, "--recipe", str(recipe_file), "--reference", str(golden), "--json"])
         found = json.loads(capfdbinary.readouterr().out)
         assert code == 9
-        assert found["findings"][0]["fault"] in ("another-model", "eos-missing")
+        assert [f["fault"] for f in found["findings"]] == ["eos-missing", "unlike-reference"]
+        assert [f["sure"] for f in found["findings"]] == ["likely", "likely"]
 
 
 def test_what_cannot_be_examined_is_said(qwen3: Path, tmp_path: Path) -> None:

@@ -12,10 +12,13 @@ from steelyard.types import Vectors
 def centred_cosines(found: Vectors, wanted: Vectors) -> NDArray[np.float64]:
     """float64[n] cosines of rows of float32[n, d] without what all rows have in common.
 
+    What is common is the mean of ``wanted``, so that a row's cosine does not depend on the other rows of ``found``.
     Vectors of real models share a large common part, which makes plain cosines of different texts, and of right and
     wrong vectors, all look alike. Rows are normalised first, so that scale does not count.
     """
-    return _cosines(*(_centred(normalised(np.asarray(rows, dtype=np.float32))) for rows in (found, wanted)))
+    left, right = (normalised(np.asarray(rows, dtype=np.float32)).astype(np.float64) for rows in (found, wanted))
+    common = right.mean(axis=0) if len(right) > 2 else 0.0
+    return _cosines(left - common, right - common)
 
 
 def cosines(found: Vectors, wanted: Vectors) -> NDArray[np.float64]:
@@ -29,12 +32,6 @@ def top1(queries: Vectors, documents: Vectors) -> float:
     own = np.diag(scores).copy()
     np.fill_diagonal(scores, -np.inf)
     return float((own > scores.max(axis=1) + 1e-7).mean())
-
-
-def _centred(rows: Vectors) -> NDArray[np.float64]:
-    exact = rows.astype(np.float64)
-    centred: NDArray[np.float64] = exact - exact.mean(axis=0) if len(rows) > 2 else exact
-    return centred
 
 
 def _cosines(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -80,7 +80,19 @@ def diagnose(case: Case, before: Sequence[Finding] = ()) -> Diagnosis:
 
 
 def _explained(findings: list[Finding], *, exact: bool) -> list[Finding]:
-    """Drops guesses that the comparison with right vectors has answered."""
+    """Weaker guesses in the light of the comparison with right vectors.
+
+    Where it named the cause, or found nothing, other guesses are dropped. Where it found only that the vectors are
+    others, a guess that would explain them becomes likely.
+    """
     if not exact:
         return findings
-    return [f for f in findings if f.sure > Sureness.LIKELY or f.fault not in _EXPLAINED or "reference" in f.evidence]
+    unlike = any(f.fault is Fault.UNLIKE_REFERENCE for f in findings)
+    kept = []
+    for f in findings:
+        guess = f.fault in _EXPLAINED and f.sure < Sureness.CERTAIN and "reference" not in f.evidence
+        if guess and unlike:
+            kept.append(replace(f, sure=Sureness.LIKELY))
+        elif not guess:
+            kept.append(f)
+    return kept

@@ -10,6 +10,7 @@ from steelyard.doctor.case import Case
 from steelyard.doctor.compare import centred_cosines, top1
 from steelyard.doctor.finding import Fault, Finding, Sureness
 from steelyard.doctor.hypotheses import Hypothesis, hypotheses
+from steelyard.doctor.local import RIGHT
 from steelyard.doctor.probes import DOCUMENTS, QUERIES
 from steelyard.types import Role, Vectors
 
@@ -53,7 +54,8 @@ def compare_with_reference(case: Case) -> list[Finding]:
         return []
     fits = [_fit(h, found, v) for h in wrong if (v := _of(case, h)) is not None]
     best = max(fits, key=lambda f: f.near, default=own)
-    finding = _named(best, own) or _unnamed(own)
+    runs = any(f.hypothesis.way != RIGHT for f in fits)
+    finding = _named(best, own) or _sixteen_bits(own) or (_unnamed(own) if runs else _unlike(own))
     return [Finding(finding.fault, finding.sure, finding.what, finding.evidence, finding.mend, cost)]
 
 
@@ -80,11 +82,29 @@ def _named(best: _Fit, own: _Fit) -> Finding | None:
     return Finding(best.hypothesis.fault, sure, best.hypothesis.what, evidence, best.hypothesis.mend)
 
 
+def _seen(own: _Fit) -> str:
+    return f"centred cosine to the reference {own.query:.4f} on queries, {own.document:.4f} on documents"
+
+
+def _sixteen_bits(own: _Fit) -> Finding | None:
+    if own.near < SIXTEEN_BITS:
+        return None
+    what = "the numbers differ as 16-bit numbers do"
+    return Finding(Fault.DTYPE, Sureness.NOTE, what, _seen(own), "Serve float32 if you must have the same numbers")
+
+
+def _unlike(own: _Fit) -> Finding:
+    """All that a golden file can say, which knows no other ways of running the model."""
+    what = "the vectors are not those that were recorded, and no wrong template explains them"
+    mend = (
+        "Look at pooling, closing token, quantisation and revision; with --reference FOLDER of the same checkpoint the "
+        "cause is named"
+    )
+    return Finding(Fault.UNLIKE_REFERENCE, Sureness.LIKELY, what, _seen(own), mend)
+
+
 def _unnamed(own: _Fit) -> Finding:
-    seen = f"centred cosine to the reference {own.query:.4f} on queries, {own.document:.4f} on documents"
-    if own.near >= SIXTEEN_BITS:
-        what = "the numbers differ as 16-bit numbers do"
-        return Finding(Fault.DTYPE, Sureness.NOTE, what, seen, "Serve float32 if you must have the same numbers")
+    seen = _seen(own)
     one, other = (own.query, own.document) if own.query < own.document else (own.document, own.query)
     if other >= EQUAL > one + 0.02:
         side = "queries" if one == own.query else "documents"

@@ -35,6 +35,7 @@ class Fault(StrEnum):
     TRUNCATION = "silent-truncation"
     QUANTISED = "quantisation-loss"
     DTYPE = "dtype"
+    UNLIKE_REFERENCE = "unlike-reference"
     DOES_NOT_RANK = "does-not-rank"
 
 

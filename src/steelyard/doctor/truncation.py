@@ -33,6 +33,9 @@ def check_truncation(case: Case) -> list[Finding]:
     while high - low > max(8, high // 32):
         middle = (low + high) // 2
         low, high = (middle, high) if middle > _TAIL and _reads(case, middle, refused) else (low, middle)
+    if not low:  # no tail ever counted, so this is no matter of length
+        return []
+    high -= _TAIL  # where the tail began
     mend = f"Raise the limit to {limit} tokens (max_seq_length, --max-model-len, --max-batch-tokens), or cut on purpose"
     if refused.count:
         what = f"texts of more than about {high} tokens are refused, where the model reads {limit}"

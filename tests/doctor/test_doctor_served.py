@@ -1,0 +1,26 @@
+"""This project's own server passes, whoever puts the templates on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from planted import qwen3_recipe, running
+
+from steelyard.doctor.case import Case
+from steelyard.doctor.diagnose import diagnose
+from steelyard.doctor.local import LocalReference
+from steelyard.doctor.target import ServerConfig, ServerTarget, Templates
+from steelyard.engines.torch.open import encoder_fp32
+from steelyard.serving.app import build_app
+from steelyard.serving.local_service import Loaded, local_service
+
+
+@pytest.mark.parametrize("templates", ["client", "server"])
+def test_the_own_server_is_healthy(templates: Templates, qwen3: Path) -> None:
+    recipe = qwen3_recipe(qwen3)
+    app = build_app(local_service({"tiny": Loaded(recipe, encoder_fp32(recipe))}))
+    with running(app) as url:
+        target = ServerTarget(ServerConfig(url, "tiny", templates=templates))
+        found = diagnose(Case(target, recipe, LocalReference(recipe)))
+    assert (found.verdict, found.findings, found.skipped) == ("healthy", (), ()), found
