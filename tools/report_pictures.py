@@ -20,7 +20,7 @@ SHOTS = (
     ("report-dark-zh", "zh", "dark", 1200, 860, "top"),
     ("report-traps", "en", "light", 1200, 900, "#categories"),
     ("report-lost-zh", "zh", "light", 1200, 900, "#lost"),
-    ("report-statistics-dark", "en", "dark", 1200, 900, "#pareto"),
+    ("report-sweep-dark", "en", "dark", 1200, 900, "#sweeps"),
     ("report-phone", "en", "light", 390, 844, "top"),
     ("report-phone-zh", "zh", "dark", 390, 844, "#lost"),
 )
