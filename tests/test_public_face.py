@@ -24,7 +24,10 @@ def test_an_unknown_name_lists_what_there_is() -> None:
     ("statement", "absent"),
     [
         ("import steelyard", {"numpy", "pydantic", "rich", "torch", "scipy", "cyclopts"}),
-        ("from steelyard.cli.app import app", {"numpy", "scipy", "torch", "pydantic", "tokenizers", "onnxruntime"}),
+        (
+            "from steelyard.cli.app import build; build()",
+            {"numpy", "scipy", "torch", "pydantic", "tokenizers", "onnxruntime"},
+        ),
     ],
 )
 def test_imports_are_light(statement: str, absent: set[str]) -> None:
@@ -42,3 +45,11 @@ def test_help_imports_no_engine_and_no_array_library() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "LOADED []" in done.stdout
     assert "weigh" in done.stdout
+
+
+def test_a_command_shows_its_own_help() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "steelyard", "weigh", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "sweep: one system for each value" in " ".join(done.stdout.split())
+    assert "--suite" in done.stdout

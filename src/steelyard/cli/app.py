@@ -18,48 +18,59 @@ EPILOGUE = (
 )
 INTERRUPTED = 130
 
-app = App(
-    name="steelyard",
-    help=(
-        "Weighs, diagnoses and serves semantic search over Chinese and multilingual texts.\n\n"
-        "Start with `steelyard weigh`: it weighs real systems on hard Chinese traps and says which of them "
-        "can be told apart."
+COMMANDS = {
+    "weigh": ("steelyard.cli.weigh:weigh", "Weigh systems on a suite and say which of them can be told apart."),
+    "compare": ("steelyard.cli.compare:compare", "Judge stored results again, alone or side by side."),
+    "report": ("steelyard.cli.report:report", "Make a page, Markdown, CSV or pictures of results."),
+    "table": ("steelyard.cli.table:table", "Print the published experiment's table for any models."),
+    "costs": ("steelyard.cli.costs:costs", "Measure load, memory, latency, throughput and storage."),
+    "sweep": ("steelyard.cli.sweep:sweep", "Vary one system: dimensions, bits, instructions, lengths, depths."),
+    "features": (
+        "steelyard.cli.features:features",
+        "Measure vectors as features: a linear probe and clusters on labelled texts.",
     ),
-    help_epilogue=EPILOGUE,
-    version=lambda: _version(),
-    suppress_keyboard_interrupt=False,
-)
-app.command(
-    "steelyard.cli.weigh:weigh", name="weigh", help="Weigh systems on a suite and say which of them can be told apart."
-)
-app.command("steelyard.cli.compare:compare", name="compare", help="Judge stored results again, alone or side by side.")
-app.command("steelyard.cli.report:report", name="report", help="Make a page, Markdown, CSV or pictures of results.")
-app.command("steelyard.cli.table:table", name="table", help="Print the published experiment's table for any models.")
-app.command("steelyard.cli.costs:costs", name="costs", help="Measure load, memory, latency, throughput and storage.")
-app.command(
-    "steelyard.cli.sweep:sweep", name="sweep", help="Vary one system: dimensions, bits, instructions, lengths, depths."
-)
-app.command(
-    "steelyard.cli.features:features",
-    name="features",
-    help="Measure vectors as features: a linear probe and clusters on labelled texts.",
-)
-app.command(
-    "steelyard.cli.advise:advise", name="advise", help="Choose a system for a scenario: why, and what that gives up."
-)
-app.command("steelyard.cli.models:app", name="models", help="List the models that are known, or show one recipe.")
-app.command(
-    "steelyard.cli.suites:app", name="suites", help="List the suites, show one, or check a trap file of your own."
-)
-app.command("steelyard.cli.cache:app", name="cache", help="Show or drop the vectors and scores kept of earlier runs.")
-app.command("steelyard.cli.serve:serve", name="serve", help="Serve models for OpenAI's client and others.")
-app.command("steelyard.cli.doctor:doctor", name="doctor", help="Say what is wrong with a deployed model, and the mend.")
-app.command("steelyard.cli.launch:launch", name="launch", help="Print or run the command that starts SGLang or vLLM.")
+    "claims": ("steelyard.cli.claims:claims", "Test eight published claims on your own systems and texts."),
+    "advise": ("steelyard.cli.advise:advise", "Choose a system for a scenario: why, and what that gives up."),
+    "models": ("steelyard.cli.models:app", "List the models that are known, or show one recipe."),
+    "suites": ("steelyard.cli.suites:app", "List the suites, show one, or check a trap file of your own."),
+    "cache": ("steelyard.cli.cache:app", "Show or drop the vectors and scores kept of earlier runs."),
+    "serve": ("steelyard.cli.serve:serve", "Serve models for OpenAI's client and others."),
+    "doctor": ("steelyard.cli.doctor:doctor", "Say what is wrong with a deployed model, and the mend."),
+    "launch": ("steelyard.cli.launch:launch", "Print or run the command that starts SGLang or vLLM."),
+}
+"""name -> where the command is, imported when it is asked for, and its line in the list of commands."""
+
+
+def build(asked: str = "") -> App:
+    """The command line.
+
+    Args:
+        asked: the command that will run; its help then comes from its own docstring, not from the one line that stands
+            in the list of commands, which is written here so that listing them imports none.
+    """
+    app = App(
+        name="steelyard",
+        help=(
+            "Weighs, diagnoses and serves semantic search over Chinese and multilingual texts.\n\n"
+            "Start with `steelyard weigh`: it weighs real systems on hard Chinese traps and says which of them "
+            "can be told apart."
+        ),
+        help_epilogue=EPILOGUE,
+        version=lambda: _version(),
+        suppress_keyboard_interrupt=False,
+    )
+    for name, (target, line) in COMMANDS.items():
+        if name == asked:
+            app.command(target, name=name)
+        else:
+            app.command(target, name=name, help=line)
+    return app
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line and turns every deliberate failure into a message and an exit code."""
     try:
+        app = build(arguments[0] if arguments else "")
         code = app(list(arguments), exit_on_error=False, print_error=True, result_action="return_value")
     except cyclopts.CycloptsError:
         return 2
