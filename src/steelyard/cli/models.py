@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App
 
 from steelyard.cli.output import console, write_json
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from steelyard.models.recipe import Recipe
 
-app = App(name="models", help="List the models that Steelyard knows, or show one recipe.")
+app = App(name="models", help="List the models that Steelyard knows, show a recipe, add one, or pull a model's files.")
+HubChoice = Literal["huggingface", "modelscope"]
 
 
 @app.default
@@ -53,6 +57,53 @@ def show(name: str, *, json: bool = False) -> int:
     out = console()
     for key, value in recipe.model_dump(mode="json", exclude_defaults=True).items():
         out.print(f"{key:>20}  {_line(value)}", markup=False, soft_wrap=True)
+    return 0
+
+
+@app.command
+def add(file: Path) -> int:
+    """Add a model of your own: a recipe in TOML, as `steelyard models show NAME` prints its fields.
+
+    An engine that runs the architecture runs it from then on. A folder needs no recipe: write folder:PATH instead.
+
+    Args:
+        file: the TOML file; it is checked, then copied to your catalogue.
+    """
+    from steelyard.models.registry import add_recipe, user_catalog
+
+    recipe = add_recipe(file)
+    console().print(f"{recipe.name} is known now ({user_catalog()})", markup=False, soft_wrap=True)
+    return 0
+
+
+@app.command
+def pull(name: str, *, hub: HubChoice | None = None, offline: bool = False) -> int:
+    """Bring a model's files to this machine: pinned, resumed where it broke off, checked, whole or not there.
+
+    HF_ENDPOINT names a mirror of the Hugging Face hub.
+
+    Args:
+        name: a model as `steelyard models` lists it.
+        hub: which hub; the recipe's first when left out.
+        offline: only look whether it is here.
+    """
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from steelyard.models.hub import pull as fetch
+    from steelyard.models.registry import load_recipe
+
+    err = console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def step(path: str, have: int, size: int) -> None:
+            if path not in tasks:
+                tasks[path] = progress.add_task(path, total=size)
+            progress.update(tasks[path], completed=have)
+
+        folder = fetch(load_recipe(name), hub=hub, offline=offline, progress=step)
+    console().print(str(folder), markup=False, soft_wrap=True)
     return 0
 
 

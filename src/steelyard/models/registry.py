@@ -1,11 +1,14 @@
-"""The models that Steelyard knows by name: one TOML file each in ``models/catalog``."""
+"""The models that Steelyard knows by name: one TOML file each, in ``models/catalog`` or in the user's own catalogue."""
 
 from __future__ import annotations
 
+import os
 import tomllib
+from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -16,23 +19,56 @@ _SUFFIX = ".toml"
 
 
 def recipe_names() -> tuple[str, ...]:
-    """Every name in the catalogue, sorted; reads no file."""
-    return tuple(sorted(f.name.removesuffix(_SUFFIX) for f in _catalog().iterdir() if f.name.endswith(_SUFFIX)))
+    """Every name in the catalogue and among the user's own, sorted; reads no file."""
+    return tuple(sorted(_files()))
 
 
 def load_recipe(name: str) -> Recipe:
-    """The recipe of a model in the catalogue.
+    """The recipe of a model in the catalogue, or of one that the user added.
 
     Raises:
-        RecipeError: the catalogue has no such name (the message gives the nearest ones), or its file is wrong.
+        RecipeError: there is no such name (the message gives the nearest ones), or its file is wrong.
     """
-    names = recipe_names()
-    if name not in names:
-        near = get_close_matches(name, names, n=3, cutoff=0.4)
+    files = _files()
+    if name not in files:
+        near = get_close_matches(name, files, n=3, cutoff=0.4)
         hint = f"Did you mean {' or '.join(near)}? " if near else ""
-        raise RecipeError(f"no model is called {name!r}. {hint}Known models: {', '.join(names)}")
-    file = _catalog() / f"{name}{_SUFFIX}"
-    return parse_recipe(file.read_text(encoding="utf-8"), f"models/catalog/{file.name}")
+        raise RecipeError(f"no model is called {name!r}. {hint}Known models: {', '.join(sorted(files))}")
+    file = files[name]
+    place = str(file) if name not in _built_in() else f"models/catalog/{file.name}"
+    return parse_recipe(file.read_text(encoding="utf-8"), place)
+
+
+def add_recipe(source: Path, folder: Path | None = None) -> Recipe:
+    """Takes a recipe into the user's own catalogue, under its own name.
+
+    Args:
+        source: a TOML file as those of the catalogue.
+        folder: the user's catalogue; :func:`user_catalog` when None.
+
+    Raises:
+        RecipeError: not a recipe, or its name is one of the built-in ones.
+    """
+    try:
+        text = source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise RecipeError(f"{source} cannot be read as a recipe: {wrong}") from wrong
+    recipe = parse_recipe(text, str(source))
+    if recipe.name in _built_in():
+        raise RecipeError(f"{source}: {recipe.name!r} is built in; give your recipe another name")
+    own = folder or user_catalog()
+    own.mkdir(parents=True, exist_ok=True)
+    part = own / f".{recipe.name}.part"
+    part.write_text(text, encoding="utf-8")
+    part.replace(own / f"{recipe.name}{_SUFFIX}")
+    return recipe
+
+
+def user_catalog(environment: Mapping[str, str] | None = None) -> Path:
+    """``$STEELYARD_MODELS``, else ``$XDG_CONFIG_HOME/steelyard/models``, else ``~/.config/steelyard/models``."""
+    env = os.environ if environment is None else environment
+    own = env.get("STEELYARD_MODELS")
+    return Path(own) if own else Path(env.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "steelyard" / "models"
 
 
 def parse_recipe(source: str, place: str) -> Recipe:
@@ -54,5 +90,12 @@ def parse_recipe(source: str, place: str) -> Recipe:
         raise RecipeError(f"{place}: not a recipe: {faults}") from None
 
 
-def _catalog() -> Traversable:
-    return resources.files("steelyard.models").joinpath("catalog")
+def _files() -> dict[str, Traversable]:
+    own = user_catalog()
+    mine = {f.stem: f for f in own.glob(f"*{_SUFFIX}")} if own.is_dir() else {}
+    return {**mine, **_built_in()}
+
+
+def _built_in() -> dict[str, Traversable]:
+    folder = resources.files("steelyard.models").joinpath("catalog")
+    return {f.name.removesuffix(_SUFFIX): f for f in folder.iterdir() if f.name.endswith(_SUFFIX)}
