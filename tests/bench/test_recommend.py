@@ -175,7 +175,8 @@ def test_facts_of_systems():
     assert facts("openai:m@http://localhost/v1[recipe=qwen3-0.6b]").takes_instruction
     assert facts("openai:m@http://localhost/v1", dimension=1024).storage_gb == pytest.approx(4.096)
     assert facts("BGE-M3", dimension=1024).dimension == 1024
-    assert facts("BGE-M3").unknown == ("BGE-M3",)
+    assert facts("BGE-M3").parameters == 567754752
+    assert facts("Some-Model").unknown == ("Some-Model",)
     assert facts("qwen3-0.6b").parameters == 595776512
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from steelyard.bench.result import Result
 from steelyard.errors import ResultError
@@ -94,10 +94,15 @@ def compare_values(
     """
     raw = [_pair(values, name, base, measure, seed) for name in others if name != base]
     corrected = holm([r.p for r in raw])
-    return tuple(
-        Against(r.name, r.base, r.difference, r.low, r.high, r.p, float(p), r.n)
-        for r, p in zip(raw, corrected, strict=True)
-    )
+    return tuple(replace(r, p_holm=float(p)) for r, p in zip(raw, corrected, strict=True))
+
+
+def compare_pairs(result: Result, pairs: Sequence[tuple[str, str]], measure: str) -> tuple[Against, ...]:
+    """For each pair the first less the second, p-values corrected over all of them."""
+    values = {name: by_query(result, name, measure) for pair in pairs for name in pair}
+    raw = [_pair(values, a, b, measure, result.seed) for a, b in pairs]
+    corrected = holm([r.p for r in raw])
+    return tuple(replace(r, p_holm=float(p)) for r, p in zip(raw, corrected, strict=True))
 
 
 def _pair(values: Mapping[str, ByQuery], name: str, base: str, measure: str, seed: int) -> Against:

@@ -12,7 +12,7 @@ from steelyard.cost.record import CostRecord
 from steelyard.errors import SteelyardError
 from steelyard.models.recipe import Published, Recipe
 from steelyard.retrieval.expression import Fuse, Leaf, Node, Rerank, leaves, parse, single_options
-from steelyard.retrieval.vocabulary import BM25, MAXSIM, MAXSIM_MODEL, recipe_of
+from steelyard.retrieval.vocabulary import BM25, MAXSIM, MAXSIM_MODEL, check, recipe_of
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,9 @@ class Facts:
 
 def facts_of(system: SystemRecord) -> Facts:
     """What is known of a system of a result."""
-    try:
-        node: Node | None = parse(system.name)
-        parts = list(leaves(node)) if node else []
-        recipes = [r for leaf in parts if (r := _recipe(leaf))]
-    except SteelyardError:
-        node, parts, recipes = None, [], []
+    node = _parsed(system.name)
+    parts = list(leaves(node)) if node else []
+    recipes = [r for leaf in parts if (r := _recipe(leaf))]
     unknown = tuple(str(leaf) for leaf in parts if not _is_known(leaf)) if node else (system.name,)
     dimension, stored = _vectors(node, system.costs)
     return Facts(system.name, node, tuple(recipes), unknown, system.costs, dimension, stored)
@@ -115,6 +112,18 @@ COSTS: Mapping[str, Cost] = {
     "load_s": Cost("s to load", _measured(lambda c: c.load_seconds)),
     "million_texts": Cost("for a million texts", _measured(lambda c: c.bill.million_texts if c.bill else None)),
 }
+
+
+def _parsed(name: str) -> Node | None:
+    """The expression of a system; ``BGE-M3`` of a published table is the model of that name in small letters."""
+    for source in (name, name.casefold()):
+        try:
+            node = parse(source)
+            check(node, source)
+        except SteelyardError:
+            continue
+        return node
+    return None
 
 
 def _recipe(leaf: Leaf) -> Recipe | None:

@@ -110,12 +110,12 @@ def read_axes(asked: SweepOptions, base: Node) -> Axes:
     given = (asked.dims, asked.precisions, asked.instructions, asked.max_tokens, asked.top, asked.weights)
     dims = asked.dims if any(given) else "all"
     return Axes(
-        dimensions=ladder(base) if dims == "all" else _integers(dims, "--dims"),
+        dimensions=ladder(base) if dims == "all" else read_integers(dims, "--dims"),
         precisions=_precisions(asked.precisions) if any(given) else PRECISIONS,
         rescore=asked.rescore,
-        instructions=_lines(asked.instructions) if asked.instructions else (),
-        max_tokens=_integers(asked.max_tokens, "--max-tokens"),
-        tops=_integers(asked.top, "--top"),
+        instructions=read_lines(asked.instructions) if asked.instructions else (),
+        max_tokens=read_integers(asked.max_tokens, "--max-tokens"),
+        tops=read_integers(asked.top, "--top"),
         weights=_numbers(asked.weights, "--weights"),
     )
 
@@ -133,7 +133,12 @@ def _numbers(text: str, flag: str) -> tuple[float, ...]:
         raise UsageError(f"{flag} takes numbers separated by commas, not {text!r}") from None
 
 
-def _integers(text: str, flag: str) -> tuple[int, ...]:
+def read_integers(text: str, flag: str) -> tuple[int, ...]:
+    """Whole numbers from 1, separated by commas.
+
+    Raises:
+        UsageError: something else; names the flag.
+    """
     from steelyard.errors import UsageError
 
     numbers = _numbers(text, flag)
@@ -152,7 +157,12 @@ def _precisions(text: str) -> tuple[Precision, ...]:
     return tuple(p for p in PRECISIONS if p in entries)
 
 
-def _lines(path: Path) -> tuple[str, ...]:
+def read_lines(path: Path) -> tuple[str, ...]:
+    """The lines of a list of instructions, blank and repeated ones left out.
+
+    Raises:
+        DataError: the file cannot be read, or holds none.
+    """
     from steelyard.errors import DataError
 
     try:

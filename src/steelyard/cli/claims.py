@@ -1,0 +1,121 @@
+"""``steelyard claims``: the published experiment's eight claims, tested on the user's own systems and texts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from steelyard.cli.costs import CostOptions
+from steelyard.cli.output import console, progress_bar, write_json
+
+if TYPE_CHECKING:
+    from steelyard.bench.result import Result
+
+DEFAULT_SYSTEMS = ("e5-small", "use-multilingual", "minilm-en", "bm25", "bm25 + e5-small >> maxsim[top=20]")
+DEFAULT_DIMENSIONS = (512, 1024)
+A_SYSTEM_FAILED = 8
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ClaimOptions:
+    """What to test on.
+
+    Attributes:
+        systems: expressions; the first is the one whose value is claimed, unless bge-m3 is among them. Without any,
+            systems that work with nothing but this installation.
+        suite: a name of `steelyard suites`, or your own folder or file.
+        result: a stored result, or published:NAME; nothing is weighed then.
+        labelled: a result of `steelyard features`, for the claim about semantic richness.
+        dims: sizes at which "most of the quality" is asked for; 512 and 1024 as claimed.
+        instructions: a file with further task texts, one a line.
+        margin: points that do not matter.
+        max_p95_ms: what an engineering choice must keep.
+        measure: what to judge by.
+        out: the result file; `results/claims-SUITE.json` when left out.
+        cache: keep vectors and scores for the next run.
+        json: print one JSON document instead of text.
+        costs: how to measure costs, for the claims that need them.
+    """
+
+    systems: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ()
+    suite: str = "zh-traps"
+    result: str = ""
+    labelled: Path | None = None
+    dims: str = ""
+    instructions: Path | None = None
+    margin: float = 5.0
+    max_p95_ms: float | None = None
+    measure: str = "top1"
+    out: Path | None = None
+    cache: bool = True
+    json: bool = False
+    costs: CostOptions = field(default_factory=CostOptions)
+
+
+def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
+    """Test the published experiment's claims on your systems and texts: holds, does not hold, or cannot be told.
+
+    Each answer comes with its figures. Where a claim names models that you do not have, the same question is
+    asked of yours, and said so. A claim of no difference holds only where the interval excludes a larger one.
+
+    Args:
+        numbers: from 1 to 8; all of them when left out.
+    """
+    from steelyard.bench.claim_run import chosen
+    from steelyard.bench.claims import judge_claim
+    from steelyard.bench.evidence import Evidence
+    from steelyard.bench.result import load
+    from steelyard.cli.sweep import read_integers
+    from steelyard.errors import UsageError
+    from steelyard.report.terminal_claims import print_claims
+
+    asked = options or ClaimOptions()
+    if not 0 < asked.margin < 100:
+        raise UsageError(f"--margin takes points between 0 and 100, not {asked.margin:g}")
+    picked = chosen(numbers)
+    dimensions = read_integers(asked.dims, "--dims") or DEFAULT_DIMENSIONS
+    evidence = Evidence(
+        result=load(asked.result) if asked.result else _run(picked, dimensions, asked),
+        measure=asked.measure,
+        margin=asked.margin / 100,
+        features=load(asked.labelled) if asked.labelled else None,
+        dimensions=dimensions,
+        max_p95_ms=asked.max_p95_ms,
+    )
+    findings = [judge_claim(number, evidence) for number in picked]
+    if asked.json:
+        write_json([asdict(f) for f in findings])
+    else:
+        print_claims(console(), findings)
+    return A_SYSTEM_FAILED if any(s.error for s in evidence.result.systems) else 0
+
+
+def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOptions) -> Result:
+    from steelyard.bench.cache import VectorCache, default_cache_path
+    from steelyard.bench.claim_run import needs, with_variants
+    from steelyard.bench.costs import measure_costs, with_costs
+    from steelyard.bench.result import save
+    from steelyard.bench.runner import DEFAULT_MEASURES, WeighConfig, read_systems, weigh
+    from steelyard.cli.sweep import read_lines
+    from steelyard.measures.names import parse_measure
+    from steelyard.suites.registry import open_suite
+
+    needed = needs(numbers)
+    systems = read_systems(asked.systems or DEFAULT_SYSTEMS)
+    instructions = read_lines(asked.instructions) if asked.instructions else ()
+    nodes = with_variants(systems, needed, dimensions, instructions)
+    costs = asked.costs.config()
+    suite = open_suite(asked.suite)
+    path = asked.out or Path("results") / f"claims-{Path(suite.name).stem}.json"
+    measures = tuple(dict.fromkeys([str(parse_measure(asked.measure)), *DEFAULT_MEASURES]))
+    cache = VectorCache(default_cache_path()) if asked.cache else None
+    with progress_bar(quiet=asked.json) as watcher:
+        result = weigh(nodes, suite, WeighConfig(measures=measures, cache=cache), None, watcher)
+        if "costs" in needed:
+            result = with_costs(result, measure_costs(systems, suite, costs, watcher))
+    save(result, path)
+    return result

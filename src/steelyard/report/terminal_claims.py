@@ -1,0 +1,26 @@
+"""Claims and what became of them, for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from steelyard.bench.evidence import Answer, Finding
+
+_STYLES = {Answer.HOLDS: "bold green", Answer.FAILS: "bold red", Answer.OPEN: "bold yellow"}
+
+
+def print_claims(out: Console, findings: Sequence[Finding]) -> None:
+    """Prints each claim, its answer, why, and the figures."""
+    for finding in findings:
+        out.print(
+            Text.assemble((f"{finding.number}. {finding.claim} ", "bold"), (finding.answer, _STYLES[finding.answer]))
+        )
+        out.print(Text(f"   Tested: {finding.tested}."), soft_wrap=True)
+        out.print(Text(f"   {finding.why}"), soft_wrap=True)
+        for line in finding.figures:
+            out.print(Text(f"     {line}", style="dim"), soft_wrap=True)
+    counts = {answer: sum(f.answer is answer for f in findings) for answer in Answer}
+    out.print(Text(", ".join(f"{count} {answer}" for answer, count in counts.items() if count) + "."))

@@ -1,0 +1,216 @@
+"""The eight claims: each answer can come out in every way that it should, and only on evidence."""
+
+import json
+
+import pytest
+from bench_results import costs, outcomes, result
+
+from steelyard.bench.against import Against
+from steelyard.bench.claim_run import chosen, needs, with_variants
+from steelyard.bench.claims import CLAIMS, judge_claim
+from steelyard.bench.evidence import Answer, Evidence, keeps, no_more_than, together, wins
+from steelyard.bench.result import load, save
+from steelyard.bench.runner import read_systems
+from steelyard.cli import main
+from steelyard.errors import UsageError
+
+HOLDS, FAILS, OPEN = Answer.HOLDS, Answer.FAILS, Answer.OPEN
+N = 2000
+HIGH, SAME, MIDDLE, LOW = outcomes(0.8, N), outcomes(0.8, N), outcomes(0.73, N), outcomes(0.3, N, seed=5)
+"""SAME is HIGH, query by query; MIDDLE loses a part of what HIGH gets; LOW is far below."""
+FEW = 12
+
+
+def answer(number, values, known=None, **given):
+    measure = given.pop("made_by", "top1")
+    return judge_claim(number, Evidence(result(values, known, measure), measure, **given))
+
+
+def against(low, high, p=1.0):
+    return Against("a", "b", (low + high) / 2, low, high, p, p, 100)
+
+
+@pytest.mark.parametrize(
+    ("rule", "a", "wanted"),
+    [
+        (no_more_than, against(-0.02, 0.03), HOLDS),
+        (no_more_than, against(-0.02, 0.09), OPEN),
+        (no_more_than, against(0.02, 0.09, p=0.01), FAILS),
+        (no_more_than, against(0.01, 0.03, p=0.01), FAILS),
+        (wins, against(0.02, 0.09, p=0.01), HOLDS),
+        (wins, against(-0.02, 0.09), OPEN),
+        (wins, against(-0.02, 0.03), FAILS),
+        (wins, against(-0.2, -0.1, p=0.01), FAILS),
+        (keeps, against(-0.03, 0.02), HOLDS),
+        (keeps, against(-0.08, 0.02), OPEN),
+        (keeps, against(-0.2, -0.08, p=0.01), FAILS),
+    ],
+)
+def test_the_three_valued_rules(rule, a, wanted):
+    assert rule(a, 0.05) is wanted
+
+
+def test_answers_together():
+    assert together([HOLDS, HOLDS]) is HOLDS
+    assert together([HOLDS, OPEN]) is OPEN
+    assert together([OPEN, FAILS]) is FAILS
+    assert together([]) is OPEN
+
+
+def test_best_value():
+    cheap, dear = costs(p95=5), costs(p95=50)
+    assert answer(1, {"bge-m3": HIGH, "qwen3-4b": SAME}, {"bge-m3": cheap, "qwen3-4b": dear}).answer is HOLDS
+    assert answer(1, {"bge-m3": HIGH, "bm25": LOW}, {"bge-m3": cheap, "bm25": cheap}).answer is HOLDS
+    assert answer(1, {"bge-m3": HIGH, "qwen3-4b": SAME}, {"bge-m3": dear, "qwen3-4b": cheap}).answer is FAILS
+    trade = answer(1, {"bge-m3": HIGH, "bm25": LOW}, {"bge-m3": dear, "bm25": cheap})
+    assert trade.answer is OPEN
+    assert "what a point is worth" in trade.why
+    assert answer(1, {"bge-m3": HIGH, "bm25": LOW}).answer is OPEN
+    assert answer(1, {"bge-m3": HIGH}, {"bge-m3": cheap}).answer is OPEN
+    named = answer(1, {"e5-small": HIGH, "bge-m3": SAME}, {"e5-small": cheap, "bge-m3": dear})
+    assert named.tested.startswith("bge-m3")
+
+
+def test_more_parameters():
+    assert answer(2, {"e5-small": HIGH, "qwen3-4b": SAME}).answer is HOLDS
+    assert answer(2, {"e5-small": LOW, "qwen3-4b": HIGH}).answer is FAILS
+    assert answer(2, {"e5-small": HIGH, "qwen3-4b": LOW}).answer is HOLDS
+    assert answer(2, {"e5-small": LOW[:FEW], "qwen3-4b": MIDDLE[:FEW]}).answer is OPEN
+    assert answer(2, {"e5-small": HIGH, "bm25": LOW}).answer is OPEN
+    assert answer(2, {"e5-small": HIGH, "e5-small[dim=64]": LOW}).answer is OPEN
+
+
+def test_large_models_win():
+    labelled = result({"e5-small": LOW, "qwen3-4b": HIGH}, measure="probe")
+    both = answer(3, {"e5-small": LOW, "qwen3-4b": HIGH}, made_by="recall@10", features=labelled)
+    assert both.answer is HOLDS
+    recall_only = answer(3, {"e5-small": LOW, "qwen3-4b": HIGH}, made_by="recall@10")
+    assert recall_only.answer is OPEN
+    assert "was not measured: give --labelled" in recall_only.why
+    assert answer(3, {"e5-small": HIGH, "qwen3-4b": SAME}, made_by="recall@10", features=labelled).answer is FAILS
+    assert answer(3, {"e5-small": HIGH, "qwen3-4b": SAME}).answer is OPEN
+    fewer = answer(3, {"e5-small": LOW[:FEW], "qwen3-4b": MIDDLE[:FEW]}, made_by="recall@10", features=labelled)
+    assert fewer.answer is OPEN
+
+
+def test_cost_climbs():
+    values = {"e5-small": HIGH, "qwen3-4b": HIGH}
+    small, large = costs(p95=10, memory=1), costs(p95=90, memory=9)
+    assert answer(4, values, {"e5-small": small, "qwen3-4b": large}).answer is HOLDS
+    assert answer(4, values, {"e5-small": small, "qwen3-4b": costs(p95=11, memory=9)}).answer is FAILS
+    assert answer(4, values, {"e5-small": small}).answer is OPEN
+    once = {n: c.model_copy(update={"rounds": 1}) for n, c in {"e5-small": small, "qwen3-4b": large}.items()}
+    single = {
+        n: c.model_copy(
+            update={"query": c.query.model_copy(update={"p50": c.query.p50.model_copy(update={"rounds": 1})})}
+        )
+        for n, c in once.items()
+    }
+    assert answer(4, values, single).answer is OPEN
+
+
+def test_an_instruction():
+    bare = "qwen3-0.6b[instruction=none]"
+    gain = [float(i % 100 < 77) for i in range(N)]
+    base = [float(i % 100 < 70) for i in range(N)]
+    assert answer(5, {"qwen3-0.6b": gain, bare: base}).answer is HOLDS
+    assert answer(5, {"qwen3-0.6b": base, bare: base}).answer is FAILS
+    assert answer(5, {"qwen3-0.6b": HIGH, bare: LOW}).answer is FAILS
+    assert answer(5, {"qwen3-0.6b": gain[:100], bare: base[:100]}).answer is not FAILS
+    assert answer(5, {"qwen3-0.6b": HIGH[:FEW], bare: MIDDLE[:FEW]}).answer is OPEN
+    assert "None of these systems takes" in answer(5, {"e5-small": HIGH}).why
+    assert "Nothing was weighed without" in answer(5, {"qwen3-0.6b": HIGH}).why
+    mixed = answer(5, {"qwen3-0.6b": gain, 'qwen3-0.6b[instruction="查"]': base, bare: base})
+    assert mixed.answer is FAILS
+    assert len(mixed.figures) == 2
+
+
+def test_fewer_dimensions():
+    cut = "qwen3-0.6b[dim=512]"
+    assert answer(6, {"qwen3-0.6b": HIGH, cut: SAME}).answer is HOLDS
+    assert answer(6, {"qwen3-0.6b": HIGH, cut: LOW}).answer is FAILS
+    assert answer(6, {"qwen3-0.6b": HIGH[:FEW], cut: MIDDLE[:FEW]}).answer is OPEN
+    assert "give --dims" in answer(6, {"qwen3-0.6b": HIGH, "qwen3-0.6b[dim=64]": LOW}).why
+    assert answer(6, {"e5-small": HIGH, "e5-small[dim=64]": SAME}, dimensions=(64,)).answer is HOLDS
+
+
+def test_reranking():
+    chain = "bge-m3 >> qwen3-reranker-0.6b"
+    assert answer(7, {"bge-m3": LOW, chain: HIGH, "bm25": LOW}).answer is HOLDS
+    assert answer(7, {"bge-m3": HIGH, chain: SAME}).answer is FAILS
+    assert answer(7, {"bge-m3": LOW, chain: MIDDLE, "qwen3-8b": [1.0] * N}).answer is FAILS
+    slow = {chain: costs(p95=900), "bge-m3": costs()}
+    assert answer(7, {"bge-m3": LOW, chain: HIGH}, slow, max_p95_ms=100).answer is FAILS
+    assert answer(7, {"bge-m3": LOW, chain: HIGH}, slow, max_p95_ms=1000).answer is HOLDS
+    assert answer(7, {"bge-m3": LOW, chain: HIGH}, max_p95_ms=100).answer is OPEN
+    assert "add one" in answer(7, {"bge-m3": LOW}).why
+    assert "not weighed on its own" in answer(7, {chain: LOW}).why
+
+
+def test_leaderboard():
+    assert answer(8, {"bge-m3": HIGH, "qwen3-8b": LOW}).answer is HOLDS
+    assert answer(8, {"bge-m3": LOW, "qwen3-8b": HIGH}).answer is FAILS
+    assert answer(8, {"bge-m3": MIDDLE[:FEW], "qwen3-8b": HIGH[:FEW]}).answer is OPEN
+    assert "Fewer than two" in answer(8, {"bge-m3": HIGH, "e5-small": LOW}).why
+    among = answer(8, {"qwen3-0.6b": HIGH, "qwen3-4b": LOW, "qwen3-8b": LOW})
+    assert among.tested.startswith("another model is better here than qwen3-8b")
+
+
+def test_a_leaderboard_that_the_models_have_not_seen_goes_first():
+    found = answer(8, {"qwen3-0.6b": HIGH, "qwen3-4b": LOW})
+    assert (
+        found.tested
+        == "another model is better here than qwen3-4b, the first of MTEB multilingual, retrieval among these"
+    )
+    assert not any("contaminated" in line for line in found.figures)
+
+
+def test_every_claim_of_the_published_experiment_cannot_be_told_from_its_own_figures():
+    found = [judge_claim(number, Evidence(load("published:a100-8x24"))) for number in CLAIMS]
+    assert [f.answer for f in found] == [OPEN] * 8
+    assert all(f.why for f in found)
+    assert any("8 queries" in line for line in found[1].figures)
+
+
+def test_what_a_run_must_weigh():
+    systems = read_systems(["qwen3-0.6b", "e5-small", "bm25 >> maxsim"])
+    assert [str(n) for n in with_variants(systems, needs(CLAIMS), (512, 1024), ("查",))] == [
+        "qwen3-0.6b",
+        "e5-small",
+        "bm25 >> maxsim",
+        "qwen3-0.6b[dim=512]",
+        "qwen3-0.6b[instruction=none]",
+        'qwen3-0.6b[instruction="查"]',
+        "bm25",
+    ]
+    assert with_variants(systems, needs([2, 8]), (512,), ()) == systems
+    assert chosen([3, 3, 1]) == (3, 1)
+    assert chosen([]) == tuple(range(1, 9))
+    with pytest.raises(UsageError, match="from 1 to 8"):
+        chosen([9])
+
+
+def test_the_command(tmp_path, capfdbinary):
+    out = str(tmp_path / "c.json")
+    quick = ["--suite", "zh-traps-mini", "--rounds", "1", "--seconds", "0.02", "--no-cold", "--no-cache", "--out", out]
+    systems = ["--systems", "use-multilingual", "minilm-en", "bm25"]
+    assert main(["claims", "1", "2", "6", *systems, "--dims", "64", *quick]) == 0
+    text = capfdbinary.readouterr().out.decode()
+    assert "2. More parameters do not bring more Top-1." in text
+    assert "use-multilingual[dim=64] less use-multilingual" in text
+    assert text.rstrip().splitlines()[-1].endswith(".")
+    assert main(["claims", "4", "--result", out, "--json"]) == 0
+    assert json.loads(capfdbinary.readouterr().out)[0]["answer"] == "cannot be told"
+
+
+def test_the_command_takes_features(tmp_path, capfd):
+    stored, labelled = tmp_path / "r.json", tmp_path / "f.json"
+    save(result({"e5-small": LOW, "qwen3-4b": HIGH}, measure="recall@10"), stored)
+    save(result({"e5-small": LOW, "qwen3-4b": HIGH}, measure="probe"), labelled)
+    assert main(["claims", "3", "--result", str(stored), "--labelled", str(labelled)]) == 0
+    assert "semantic richness. holds" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["9"], ["1", "--margin", "0"], ["x"], ["6", "--dims", "a"]])
+def test_the_command_refuses(arguments):
+    assert main(["claims", *arguments]) == 2
