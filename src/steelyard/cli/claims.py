@@ -45,7 +45,7 @@ class ClaimOptions:
     suite: str = "zh-traps"
     result: str = ""
     labelled: Path | None = None
-    dims: str = ""
+    dims: Annotated[str, Parameter(name=["--dims", "--dimensions"])] = ""
     instructions: Path | None = None
     margin: float = 5.0
     max_p95_ms: float | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -40,7 +40,7 @@ class SweepOptions:
         json: print the result document instead of the table.
     """
 
-    dims: str = ""
+    dims: Annotated[str, Parameter(name=["--dims", "--dimensions"])] = ""
     precisions: str = ""
     rescore: int = 0
     instructions: Path | None = None
