@@ -212,7 +212,7 @@ E5: dict[str, tuple[Plant, str]] = COMMON | {
 QWEN3: dict[str, tuple[Plant, str]] = COMMON | {
     "pooled at the first token": (Plant(pooling="cls"), "pooling"),
     "mean of all tokens": (Plant(pooling="mean"), "pooling"),
-    "weights in 4 bits": (Plant(bits=4), "quantisation-loss"),
+    "weights in 5 bits": (Plant(bits=5), "quantisation-loss"),
     "instruction missing": (Plant(templates="server"), "instruction-missing"),
     "instruction doubled": (Plant(templates="server", write=_doubled), "instruction-doubled"),
     "instruction doubled on all": (Plant(write=_query_only), "instruction-doubled"),

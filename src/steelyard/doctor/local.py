@@ -54,7 +54,7 @@ class Reference(Protocol):
 
 
 class LocalReference:
-    """A checkpoint on this machine, run in fp32.
+    """A checkpoint on this machine, run in fp32; a text that was asked for before is not run again.
 
     Args:
         recipe: what is right; its files are found by :func:`steelyard.engines.torch.config.locate`.
@@ -72,14 +72,19 @@ class LocalReference:
         path = self._folder / "tokenizer.json"
         self._vocabulary = Lazy(lambda: Vocabulary(path, shape.vocabulary, recipe.eos_id))
         self._runner: Lazy[Runner] = Lazy(self._load)
+        self._known: dict[tuple[str, Way], Vectors] = {}
 
     def vectors(self, texts: Sequence[str], way: Way = RIGHT) -> Vectors | None:
         """See :class:`Reference`."""
-        rows = [self._ids(text, way.end) for text in texts]
+        new = [t for t in dict.fromkeys(texts) if (t, way) not in self._known]
+        rows = [self._ids(text, way.end) for text in new]
         if not all(rows):
             return None
-        pooled = self._runner.get().pooled(rows, way.pooling or self._recipe.pooling).numpy()
-        return normalised(pooled) if self._recipe.normalise else np.asarray(pooled, dtype=np.float32)
+        if rows:
+            pooled = self._runner.get().pooled(rows, way.pooling or self._recipe.pooling).numpy()
+            found = normalised(pooled) if self._recipe.normalise else pooled
+            self._known |= {(t, way): row for t, row in zip(new, found, strict=True)}
+        return np.stack([self._known[t, way] for t in texts])
 
     def _ids(self, text: str, end: End) -> Ids:
         vocabulary = self._vocabulary.get()
