@@ -121,6 +121,16 @@ def test_the_smallest_that_is_not_worse():
     assert smallest(found[:1]) is None
 
 
+def test_a_sign_of_loss_is_enough_to_keep_off_a_saving():
+    good = outcomes(0.7)
+    hint = [float(v and i % 25 != 7) for i, v in enumerate(good)]
+    values = {"e5-small": good, "e5-small[dim=64]": hint} | {f"e5-small[dim={d}]": good for d in range(100, 130)}
+    found = rows(result(values), "e5-small", "top1")
+    lossy = next(r.against for r in found if r.name == "e5-small[dim=64]")
+    assert lossy.p < 0.05 < lossy.p_holm
+    assert smallest(found).name == "e5-small[dim=100]"
+
+
 def test_instructions_are_tested_against_none_and_by_language():
     bare, english, chinese = outcomes(0.4), outcomes(0.75, seed=2), outcomes(0.4, seed=0)
     values = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from steelyard.bench.against import Against, ByQuery, by_query, compare_values, compare_with, mean
+from steelyard.bench.against import ALPHA, Against, ByQuery, by_query, compare_values, compare_with, mean
 from steelyard.bench.result import Result
 from steelyard.cost.storage import Precision, Storage, storage
 from steelyard.errors import UsageError
@@ -97,19 +97,22 @@ def rows(result: Result, base: str, measure: str) -> tuple[Row, ...]:
 
 
 def smallest(found: Sequence[Row]) -> Row | None:
-    """The least storage among the variants that are not distinguishably worse; None where none is smaller."""
+    """The least storage among the variants without a sign of loss; None where none is smaller than the base.
+
+    A sign of loss is a lower mean with an uncorrected p of 0.05 or less: where saving is what tempts, the correction
+    for many comparisons, which makes fewer differences real, would err on the wrong side.
+    """
     base = next(r for r in found if r.against is None)
     if base.storage is None:
         return None
-    fits = [
-        r
-        for r in found
-        if r.storage
-        and r.against
-        and not r.against.worse
-        and r.storage.bytes_per_million < base.storage.bytes_per_million
-    ]
-    return min(fits, key=lambda r: (r.storage.bytes_per_million if r.storage else 0, -r.figure.estimate), default=None)
+    whole = base.storage.bytes_per_million
+    sizes = {r.name: r.storage.bytes_per_million for r in found if r.storage and r.against and not _loses(r.against)}
+    fits = [r for r in found if sizes.get(r.name, whole) < whole]
+    return min(fits, key=lambda r: (sizes[r.name], -r.figure.estimate), default=None)
+
+
+def _loses(a: Against) -> bool:
+    return a.difference < 0 and a.p <= ALPHA
 
 
 def chinese_against_english(result: Result, measure: str) -> Against | None:
