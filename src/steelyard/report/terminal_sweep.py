@@ -55,8 +55,9 @@ def saving(found: Sequence[Row]) -> list[str]:
     kept = f", with {again:,.0f} MB more on disk for rescoring" if again else ""
     small, whole = best.storage.bytes_per_million / 1e6, base.storage.bytes_per_million / 1e6
     return [
-        f"Smallest without a sign of loss against {base.name} (p above 0.05 before correction): {best.name}, {small:,.0f} "
-        f"MB a million documents instead of {whole:,.0f} ({factor:.3g} times less{kept}). {_risk(best.against)}"
+        f"Smallest without a sign of loss against {base.name} (p above 0.05 before correction): {best.name}, "
+        f"{small:,.0f} MB a million documents instead of {whole:,.0f} ({factor:.3g} times less{kept}). "
+        f"{_risk(best.against)}"
     ]
 
 
