@@ -1,4 +1,4 @@
-"""From nothing to the first vector, in a process of its own each time: seconds and peak memory.
+"""From nothing to the first vector, in a process of its own each time: seconds, the processor's share, peak memory.
 
 python benchmarks/engine/cold.py qwen3-0.6b --rounds 3 --folder /tmp/steelyard-engine
 """
@@ -27,7 +27,8 @@ SentenceTransformer({folder!r}, device="cpu", model_kwargs={{"dtype": torch.{dty
 """
 END = """
 import resource
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6)
 """
 
 
@@ -44,22 +45,22 @@ def main() -> None:
         shapes.write(name, Path(folder))
         ways = {b: OURS.format(folder=folder, backend=b) for b in asked.backends}
         ways |= {f"sentence-transformers {d}": THEIRS.format(folder=folder, dtype=d) for d in asked.dtypes}
-        found: dict[str, list[tuple[float, float]]] = {w: [] for w in ways}
+        found: dict[str, list[tuple[float, ...]]] = {w: [] for w in ways}
         for _ in range(asked.rounds):
             for way, code in ways.items():
                 found[way].append(_run(code + END))
         print(name)
         for way, seen in found.items():
-            seconds, memory = (statistics.median(x) for x in zip(*seen, strict=True))
-            print(f"  {way:32} {seconds:6.2f} s to the first vector, peak {memory:5.2f} GB")
+            seconds, busy, memory = (statistics.median(x) for x in zip(*seen, strict=True))
+            print(f"  {way:32} {seconds:6.2f} s to the first vector ({busy:.2f} s of processor), peak {memory:5.2f} GB")
 
 
-def _run(code: str) -> tuple[float, float]:
+def _run(code: str) -> tuple[float, ...]:
     import time
 
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
-    return time.perf_counter() - start, float(done.stdout.splitlines()[-1])
+    return (time.perf_counter() - start, *map(float, done.stdout.splitlines()[-1].split()))
 
 
 if __name__ == "__main__":
