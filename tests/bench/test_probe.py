@@ -17,7 +17,7 @@ from steelyard.cost.outside import Watched
 from steelyard.cost.price import Price
 from steelyard.engines.base import BaseEncoder
 from steelyard.engines.protocol import EngineInfo
-from steelyard.errors import EngineError
+from steelyard.errors import EngineError, UsageError
 from steelyard.models.registry import load_recipe
 from steelyard.retrieval.dense import DenseRetriever
 from steelyard.retrieval.expression import parse
@@ -122,6 +122,11 @@ def test_a_sample_keeps_the_proportion_and_one_of_each():
     assert (len(queries), len(documents)) == (2, 6)
     assert [len(t) for t in sample(SUITE, 1)] == [1, 1]
     assert sample(SUITE, 99) == (QUERIES, DOCUMENTS)
+
+
+def test_a_suite_without_documents_is_refused():
+    with pytest.raises(UsageError, match="4 queries and 0 documents"):
+        sample(Suite("x", SUITE.queries, (), {}), 8)
 
 
 def round_(seconds, **changes):

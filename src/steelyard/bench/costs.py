@@ -22,7 +22,7 @@ from steelyard.cost.outside import Watched, watch
 from steelyard.cost.pagecache import evict
 from steelyard.cost.price import Price
 from steelyard.cost.record import CostRecord
-from steelyard.errors import EngineError
+from steelyard.errors import EngineError, UsageError
 from steelyard.retrieval.expression import Node
 from steelyard.suites.suite import Suite
 
@@ -127,7 +127,15 @@ def with_costs(result: Result, costed: Sequence[Costed]) -> Result:
 
 
 def sample(suite: Suite, most: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Texts spread evenly over a suite: queries and documents in their proportion, one of each at least."""
+    """Texts spread evenly over a suite: queries and documents in their proportion, one of each at least.
+
+    Raises:
+        UsageError: the suite lacks one of the two.
+    """
+    if not suite.queries or not suite.documents:
+        raise UsageError(
+            f"{suite.name} has {len(suite.queries)} queries and {len(suite.documents)} documents: costs need both"
+        )
     share = min(1.0, most / (len(suite.queries) + len(suite.documents)))
     return _spread([q.text for q in suite.queries], share), _spread([d.text for d in suite.documents], share)
 

@@ -14,7 +14,7 @@ from steelyard.cli.output import console, progress_bar, write_json
 if TYPE_CHECKING:
     from steelyard.bench.result import Result
 
-DEFAULT_SYSTEMS = ("e5-small", "use-multilingual", "minilm-en", "bm25", "bm25 + e5-small >> maxsim[top=20]")
+DEFAULT_SYSTEMS = ("e5-small", "use-multilingual", "minilm-en", "bm25", "bm25 + e5-small >> maxsim[top=5]")
 DEFAULT_DIMENSIONS = (512, 1024)
 A_SYSTEM_FAILED = 8
 
