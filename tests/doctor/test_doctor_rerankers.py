@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import checkpoints
@@ -16,6 +17,15 @@ from steelyard.models.recipe import Recipe
 from steelyard.types import Scores
 
 
+@cache
+def loaded(folder: Path):
+    import torch
+    import transformers as hf
+
+    tokenizer = hf.PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
+    return hf.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval(), tokenizer
+
+
 class Server:
     """Scores of transformers over prompts that ``write`` makes; ``yes`` and ``no`` as given."""
 
@@ -23,12 +33,10 @@ class Server:
 
     def __init__(self, folder: Path, write, templates="server", swapped=False) -> None:
         import torch
-        import transformers as hf
 
         self.templates = templates
         self._write, self._torch = write, torch
-        self._model = hf.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-        self._tokenizer = hf.PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
+        self._model, self._tokenizer = loaded(folder)
         self._order = [9693, 2152] if swapped else [2152, 9693]
 
     def rerank(self, query: str, documents: Sequence[str]) -> Scores:
@@ -64,12 +72,17 @@ FAULTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def reference(judge: Path) -> LocalJudge:
+    return LocalJudge(str(judge))
+
+
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_planted_fault_is_named_first(name: str, judge: Path) -> None:
+def test_a_planted_fault_is_named_first(name: str, judge: Path, reference: LocalJudge) -> None:
     write, options, wanted = FAULTS[name]
     recipe = recipe_of(judge)
     target = Server(judge, write(recipe), **options)
-    found = diagnose_judge(JudgeCase(target, recipe, LocalJudge(str(judge))))
+    found = diagnose_judge(JudgeCase(target, recipe, reference))
     assert (found.faults[0].fault.value if found.faults else found.verdict) == wanted, found
 
 

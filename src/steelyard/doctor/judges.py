@@ -30,8 +30,8 @@ class JudgeReference(Protocol):
     def name(self) -> str:
         """What to call it."""
 
-    def open(self, recipe: Recipe) -> Reranker:
-        """The same checkpoint under another recipe."""
+    def table(self, recipe: Recipe, queries: Sequence[str], documents: Sequence[str]) -> Scores:
+        """float32[queries, documents] of the same checkpoint under another recipe."""
 
 
 class LocalJudge:
@@ -39,9 +39,19 @@ class LocalJudge:
 
     def __init__(self, folder: str) -> None:
         self.name = folder
+        self._known: dict[str, Scores] = {}
+
+    def table(self, recipe: Recipe, queries: Sequence[str], documents: Sequence[str]) -> Scores:
+        """See :class:`JudgeReference`; what was asked for before is not run again."""
+        key = f"{recipe.model_dump_json()}{queries}{documents}"
+        if key not in self._known:
+            engine = self.open(recipe)
+            self._known[key] = np.stack([engine.score(q, documents) for q in queries])
+            engine.close()
+        return self._known[key]
 
     def open(self, recipe: Recipe) -> Reranker:
-        """See :class:`JudgeReference`."""
+        """The checkpoint under a recipe."""
         from steelyard.engines.torch.open import reranker_fp32
 
         sources = recipe.sources.model_copy(update={"folder": self.name})
@@ -176,20 +186,15 @@ def _wrong(case: JudgeCase, reference: JudgeReference, wanted: Scores) -> list[t
 
 def _doubled(recipe: Recipe, reference: JudgeReference) -> tuple[Scores, Finding]:
     """The prompt of the client inside the prompt of the server."""
-    engine = reference.open(recipe)
     documents = [recipe.render_document(d) for d in DOCUMENTS[:_QUERIES]]
-    scores = np.stack([engine.score(recipe.render_query(p.query), documents) for p in PAIRS[:_QUERIES]])
-    engine.close()
+    scores = reference.table(recipe, [recipe.render_query(p.query) for p in PAIRS[:_QUERIES]], documents)
     what = "the prompt stands twice: the server puts it on again, which the client has put on"
     mend = "Send bare texts (--templates server), or start the server without a template"
     return scores, Finding(Fault.TEMPLATE_DOUBLED, Sureness.CERTAIN, what, "", mend)
 
 
 def _scores(reference: JudgeReference, recipe: Recipe) -> Scores:
-    engine = reference.open(recipe)
-    found = np.stack([engine.score(p.query, DOCUMENTS[:_QUERIES]) for p in PAIRS[:_QUERIES]])
-    engine.close()
-    return found
+    return reference.table(recipe, [p.query for p in PAIRS[:_QUERIES]], DOCUMENTS[:_QUERIES])
 
 
 def _distance(found: Scores, wanted: Scores) -> float:
