@@ -34,7 +34,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"{name}.html" for name in made}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # playwright's event loop runs in this thread until it is closed; asyncio tests follow
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; without it tests are skipped, unless STEELYARD_BROWSER says that it must be there."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
