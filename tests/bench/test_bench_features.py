@@ -65,21 +65,21 @@ def test_advice_for_features_rests_on_the_probe(measured):
 
 
 def test_expressions_cut_quantise_and_shorten():
-    texts = ["苹果发布了新手机", "今晚的月亮很圆而且很亮"]
-    encoder = open_encoder(load_recipe("use-multilingual"))
+    texts = ["apples and pears", "the moon is round and very bright tonight"]
+    encoder = open_encoder(load_recipe("minilm-en"))
     full = encoder.encode(texts, Role.QUERY)
     config = FeatureConfig()
 
     def of(source):
         return embed(parse(source), texts, config, SilentWatcher())[0]
 
-    assert np.allclose(of("use-multilingual"), full, atol=1e-6)
-    cut = of("use-multilingual[dim=64]")
+    assert np.allclose(of("minilm-en"), full, atol=1e-6)
+    cut = of("minilm-en[dim=64]")
     assert np.allclose(cut, full[:, :64] / np.linalg.norm(full[:, :64], axis=1, keepdims=True), atol=1e-6)
-    assert set(np.unique(of("use-multilingual[precision=binary]"))) == {-1.0, 1.0}
-    assert not np.allclose(of("use-multilingual[max_tokens=5]"), full, atol=1e-3)
+    assert set(np.unique(of("minilm-en[precision=binary]"))) == {-1.0, 1.0}
+    assert not np.allclose(of("minilm-en[max_tokens=5]"), full, atol=1e-3)
     with pytest.raises(UsageError, match="not one encoder"):
-        of("bm25 + use-multilingual")
+        of("bm25 + minilm-en")
 
 
 def test_too_few_of_a_label_stop_the_run():

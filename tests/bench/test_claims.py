@@ -192,15 +192,26 @@ def test_what_a_run_must_weigh():
 
 def test_the_command(tmp_path, capfdbinary):
     out = str(tmp_path / "c.json")
-    quick = ["--suite", "zh-traps-mini", "--rounds", "1", "--seconds", "0.02", "--no-cold", "--no-cache", "--out", out]
     systems = ["--systems", "use-multilingual", "minilm-en", "bm25"]
-    assert main(["claims", "1", "2", "6", *systems, "--dims", "64", *quick]) == 0
+    assert (
+        main(["claims", "2", "6", *systems, "--dims", "64", "--suite", "zh-traps-mini", "--no-cache", "--out", out])
+        == 0
+    )
     text = capfdbinary.readouterr().out.decode()
     assert "2. More parameters do not bring more Top-1." in text
     assert "use-multilingual[dim=64] less use-multilingual" in text
     assert text.rstrip().splitlines()[-1].endswith(".")
     assert main(["claims", "4", "--result", out, "--json"]) == 0
     assert json.loads(capfdbinary.readouterr().out)[0]["answer"] == "cannot be told"
+
+
+def test_the_command_measures_costs_where_a_claim_needs_them(tmp_path, capfdbinary):
+    out = str(tmp_path / "c.json")
+    quick = ["--suite", "zh-traps-mini", "--rounds", "1", "--seconds", "0.02", "--no-cold", "--no-cache", "--out", out]
+    assert main(["claims", "1", "--systems", "bm25", "bm25[k1=1]", *quick]) == 0
+    text = capfdbinary.readouterr().out.decode()
+    assert "bm25 gives more for its cost" in text
+    assert "ms a query (p95)" in text.splitlines()[-2]
 
 
 def test_the_command_takes_features(tmp_path, capfd):

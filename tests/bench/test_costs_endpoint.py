@@ -19,8 +19,8 @@ SUITE = Suite(
     tuple(Document(f"d{i}", f"第{i}个回答，说来话长。") for i in range(9)),
     {"q0": {"d0": 1}},
 )
-SECONDS = 0.08
-PLAN = Plan(seconds=0.1, queries=5, batches=(1, 4), lengths=(20,), levels=(1, 2, 4, 8), load_seconds=0.8)
+SECONDS = 0.05
+PLAN = Plan(seconds=0.1, queries=5, batches=(1, 4), lengths=(20,), levels=(1, 2, 4, 8), load_seconds=1.0)
 
 
 class Endpoint(ThreadingHTTPServer):
@@ -73,6 +73,6 @@ def test_an_endpoint_is_loaded_until_more_clients_bring_nothing(endpoint):
     assert record.query.p50.value >= 1000 * SECONDS
     assert record.load[0].texts_per_second.value <= 1 / SECONDS
     assert record.load[1].texts_per_second.value > 1.3 * record.load[0].texts_per_second.value
-    assert record.saturation in (2, 4)
+    assert record.saturation in (2, 4)  # 2, but for the noise of a busy machine
     assert record.load[-1].p95_ms.value > record.load[0].p50_ms.value
     assert any("endpoint" in note for note in record.notes)

@@ -241,18 +241,17 @@ def test_costs_go_into_the_document_and_come_back():
 
 
 def test_a_real_process_agrees_with_what_is_seen_of_it():
-    system = "use-multilingual"
     config = CostConfig(rounds=1, plan=QUICK)
-    (costed,) = measure_costs([parse(system)], SUITE, config)
+    (costed,) = measure_costs([parse("minilm-en")], SUITE, config)
     assert costed.error == ""
     assert costed.record.check.worst < 0.05
-    assert costed.record.dimension == 512
+    assert costed.record.dimension == 384
     assert costed.record.peak_rss_bytes.value > costed.record.base_rss_bytes.value
 
 
 def test_an_error_in_the_process_is_the_error_here():
     with pytest.raises(EngineError, match="takes no instruction"):
-        run_probe(job(system="use-multilingual[instruction=find]"), timeout=60)
+        run_probe(job(system="minilm-en[instruction=find]"), timeout=60)
 
 
 def test_a_process_that_ends_without_a_word_shows_its_last_lines():

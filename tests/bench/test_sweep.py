@@ -155,11 +155,11 @@ def test_without_both_languages_nothing_is_said():
 
 def test_the_command_sweeps_and_stores(tmp_path, capfd):
     out = str(tmp_path / "r.json")
-    arguments = ["use-multilingual", "--suite", "zh-traps-mini", "--no-cache", "--out", out, "--dims", "64"]
+    arguments = ["minilm-en", "--suite", "zh-traps-mini", "--no-cache", "--out", out, "--dims", "64"]
     assert main(["sweep", *arguments, "--precisions", "binary", "--max-tokens", "12"]) == 0
     text = capfd.readouterr().out
-    assert "use-multilingual[dim=64, precision=binary]" in text
-    assert "use-multilingual[max_tokens=12]" in text
+    assert "minilm-en[dim=64, precision=binary]" in text
+    assert "minilm-en[max_tokens=12]" in text
     assert "not trained to be cut" not in text.splitlines()[1]
 
 

@@ -41,7 +41,7 @@ def test_what_cannot_be_measured_is_refused_at_once(arguments, words, capfd):
 
 
 def test_a_system_that_fails_is_said_and_the_rest_is_shown(capfd):
-    assert main(["costs", "bm25", "use-multilingual[instruction=find]", *QUICK]) == 8
+    assert main(["costs", "bm25", "minilm-en[instruction=find]", *QUICK]) == 8
     out = capfd.readouterr().out
-    assert "use-multilingual[instruction=find] failed" in out
+    assert "minilm-en[instruction=find] failed" in out
     assert "bm25" in out

@@ -88,6 +88,21 @@ def test_the_probe_agrees_with_scikit_learn():
     assert np.mean(other.predict(prepared) == probe.classes(rows)) > 0.99
 
 
+def test_fewer_texts_than_dimensions_change_nothing():
+    rows, labels = blobs(n=30, d=60, spread=1.0)
+    codes = as_codes(labels)
+    spanned = Probe(rows, codes, 3)
+    centred = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64)
+    centred /= np.sqrt((centred**2).sum(axis=1).mean())
+    whole = np.hstack([centred, np.ones((30, 1))])
+    weights = fit(whole, codes, np.zeros((61, 3)), spanned.penalty)
+    small = spanned._prepared(rows) @ spanned._weights
+    assert spanned._weights.shape == (31, 3)
+    wanted = whole @ weights
+    small, wanted = (s - s.mean(axis=1, keepdims=True) for s in (small, wanted))
+    assert np.allclose(small, wanted, atol=0.02)
+
+
 @pytest.mark.parametrize(
     ("labels", "words"), [(["a"] * 20, "two labels at least"), (["a"] * 17 + ["b"] * 3, "label 'b' has 3 texts")]
 )

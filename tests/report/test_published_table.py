@@ -39,12 +39,12 @@ def test_a_result_without_costs_shows_dashes():
 def test_one_command_makes_it_for_any_systems(tmp_path, capfdbinary):
     out = str(tmp_path / "t.json")
     quick = ["--rounds", "1", "--seconds", "0.02", "--no-cold", "--no-cache", "--out", out]
-    assert main(["table", "use-multilingual", "bm25", "published:a100-8x24", *quick]) == 0
+    assert main(["table", "minilm-en", "bm25", "published:a100-8x24", *quick]) == 0
     text = capfdbinary.readouterr().out.decode()
     assert [line.split()[0] for line in text.splitlines()[1:7]] == [
-        "use-multilingual", "bm25", "BGE-M3", "Qwen3-0.6B", "Qwen3-4B", "Qwen3-8B",
+        "minilm-en", "bm25", "BGE-M3", "Qwen3-0.6B", "Qwen3-4B", "Qwen3-8B",
     ]  # fmt: skip
-    assert text.splitlines()[1].split()[-1] == "512"
+    assert text.splitlines()[1].split()[-1] == "384"
     assert "zh-traps-mini: 8 queries x 24 documents" in text
     assert main(["table", out, "--json"]) == 0
     stored = json.loads(capfdbinary.readouterr().out)[0]

@@ -76,7 +76,9 @@ class Probe:
     def __init__(self, vectors: Vectors, codes: Integers, count: int, seed: int = 0) -> None:
         rows = vectors.astype(np.float64)
         self._mean = rows.mean(axis=0)
-        self._scale = float(np.sqrt(((rows - self._mean) ** 2).sum(axis=1).mean())) or 1.0
+        rows = rows - self._mean
+        self._scale = float(np.sqrt((rows**2).sum(axis=1).mean())) or 1.0
+        self._basis = _basis(rows)
         rows = self._prepared(vectors)
         held = stratified(codes, 4, np.random.default_rng(seed)) == 0
         weights = np.zeros((rows.shape[1], count))
@@ -95,7 +97,20 @@ class Probe:
     def _prepared(self, vectors: Vectors) -> Floats:
         """float64[n, d + 1]: centred, of mean square length 1, with a constant column."""
         rows = (vectors.astype(np.float64) - self._mean) / self._scale
+        if self._basis is not None:
+            rows = rows @ self._basis
         return np.hstack([rows, np.ones((len(rows), 1))])
+
+
+def _basis(rows: Floats) -> Floats | None:
+    """float64[d, n]: the directions that fewer texts than dimensions span; None where there are more.
+
+    The penalised minimum lies within them, so nothing is lost and the fit is as small as the texts are few.
+    """
+    if len(rows) >= rows.shape[1]:
+        return None
+    found: Floats = np.linalg.svd(rows, full_matrices=False)[2].T
+    return found
 
 
 def fit(rows: Floats, codes: Integers, start: Floats, penalty: float) -> Floats:
