@@ -84,6 +84,14 @@ def test_a_known_delay_is_what_is_measured():
     assert seen.peak_rss_bytes >= seen.base_rss_bytes > 10_000_000
 
 
+def test_tokens_that_are_cut_off_are_no_work():
+    slow = Slow()
+    slow.info_ = EngineInfo("slow", "fake", 8, 5, "slow")
+    seen = measure(job(), lambda e: None, lambda: opened(slow))
+    assert [(p.characters, p.tokens) for p in seen.lengths] == [(8, 5), (40, 5)]
+    assert seen.tokens_per_text == 5
+
+
 def test_a_load_job_stops_after_the_first_embedding():
     seen = measure(job(kind="load"), lambda e: None, lambda: opened(Slow()))
     assert seen.load_seconds > 0

@@ -36,6 +36,7 @@ def printed(costs):
 def test_a_cell_has_its_spread():
     assert cell(figure([90.0, 100.0, 110.0])) == "100 ±10%"
     assert cell(figure([90.0])) == "90.0"
+    assert cell(figure([90.0, 100.0, 900.0])) == "100 [90.0-900]"
     assert cell(None) == ""
 
 

@@ -218,9 +218,11 @@ def _speed(encoder: Encoder, pool: Sequence[str], batch: int, seconds: float) ->
 
 
 def _tokens(encoder: Encoder, texts: Sequence[str]) -> float | None:
+    """Mean of the tokens that the model reads: what it cuts off is no work."""
     count = getattr(encoder, "count_tokens", None)
     counts = count(texts, Role.DOCUMENT) if count else None
-    return sum(counts) / len(counts) if counts else None
+    limit = encoder.info.max_tokens
+    return sum(min(n, limit or n) for n in counts) / len(counts) if counts else None
 
 
 def _load(open_system: Callable[[], Built], pool: Sequence[str], plan: Plan) -> list[Level]:

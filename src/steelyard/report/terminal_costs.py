@@ -19,6 +19,9 @@ SAME = "≈"
 """Stands before a figure that cannot be told from the best of its column."""
 
 
+_WIDE = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One kind of cost.
@@ -150,11 +153,13 @@ def column_cells(figures: Sequence[Figure | None], *, more: bool) -> list[str]:
 
 
 def cell(figure: Figure | None) -> str:
-    """A value and half its spread in percent, as ``12.3 ±4%``; empty where there is none."""
+    """A value and half its spread in percent, as ``12.3 ±4%``, or its range where that is wide; empty for None."""
     if figure is None:
         return ""
     if figure.rounds < 2:
         return number(figure.value)
+    if figure.spread > _WIDE:
+        return f"{number(figure.value)} [{number(figure.low)}-{number(figure.high)}]"
     return f"{number(figure.value)} ±{50 * figure.spread:.0f}%"
 
 
@@ -170,8 +175,8 @@ def _caption(costs: Costs) -> str:
         f"; {100 * luck(rounds, rounds):.0f} % of equal pairs would look different by luck" if rounds >= ROUNDS else ""
     )
     return (
-        f"Median of {rounds} processes, ± half the range of them. {SAME} cannot be told from the best of its column "
-        f"(the ranges touch{chance})."
+        f"Median of {rounds} processes, ± half their range, or the range where it is wide. {SAME} cannot be told from the "
+        f"best of its column (the ranges touch{chance})."
     )
 
 
