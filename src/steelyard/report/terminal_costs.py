@@ -175,8 +175,8 @@ def _caption(costs: Costs) -> str:
         f"; {100 * luck(rounds, rounds):.0f} % of equal pairs would look different by luck" if rounds >= ROUNDS else ""
     )
     return (
-        f"Median of {rounds} processes, ± half their range, or the range where it is wide. {SAME} cannot be told from the "
-        f"best of its column (the ranges touch{chance})."
+        f"Median of {rounds} processes, ± half their range, or the range where it is wide. {SAME} cannot be told from "
+        f"the best of its column (the ranges touch{chance})."
     )
 
 
