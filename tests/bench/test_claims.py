@@ -6,7 +6,7 @@ import pytest
 from bench_results import costs, outcomes, result
 
 from steelyard.bench.against import Against
-from steelyard.bench.claim_run import chosen, needs, with_variants
+from steelyard.bench.claim_run import chosen, costed, needs, with_variants
 from steelyard.bench.claims import CLAIMS, judge_claim
 from steelyard.bench.evidence import Answer, Evidence, keeps, no_more_than, together, wins
 from steelyard.bench.result import load, save
@@ -86,6 +86,7 @@ def test_large_models_win():
     assert both.answer is HOLDS
     recall_only = answer(3, {"e5-small": LOW, "qwen3-4b": HIGH}, made_by="recall@10")
     assert recall_only.answer is OPEN
+    assert "better by recall@10, beyond luck" in recall_only.why
     assert "was not measured: give --labelled" in recall_only.why
     assert answer(3, {"e5-small": HIGH, "qwen3-4b": SAME}, made_by="recall@10", features=labelled).answer is FAILS
     assert answer(3, {"e5-small": HIGH, "qwen3-4b": SAME}).answer is OPEN
@@ -184,6 +185,9 @@ def test_what_a_run_must_weigh():
         "bm25",
     ]
     assert with_variants(systems, needs([2, 8]), (512,), ()) == systems
+    assert costed(systems, systems) == systems
+    everything = with_variants(systems, needs(CLAIMS), (512,), ())
+    assert [str(n) for n in costed(systems, everything)] == ["qwen3-0.6b", "e5-small", "bm25 >> maxsim", "bm25"]
     assert chosen([3, 3, 1]) == (3, 1)
     assert chosen([]) == tuple(range(1, 9))
     with pytest.raises(UsageError, match="from 1 to 8"):

@@ -46,6 +46,13 @@ def with_variants(
     return tuple(found.values())
 
 
+def costed(systems: Sequence[Node], weighed: Sequence[Node]) -> tuple[Node, ...]:
+    """The systems whose costs are measured: those that are named, and what a named one reranks where it is weighed."""
+    firsts = {str(n.first) for n in systems if isinstance(n, Rerank)}
+    named = {str(n) for n in systems}
+    return tuple(n for n in weighed if str(n) in named | firsts)
+
+
 def _of(node: Node, needed: frozenset[str], dimensions: Sequence[int], instructions: Sequence[str]) -> tuple[Node, ...]:
     if isinstance(node, Rerank):
         return (node.first,) if "reranker" in needed else ()

@@ -126,14 +126,14 @@ def _large_win(e: Evidence) -> Outcome:
     richness = {s.name for s in e.features.weighed} if e.features else set()
     if e.features and all({a, b} <= richness for a, b in pairs):
         found.append(("probe", compare_pairs(e.features, pairs, "probe")))
-    answers = [wins(a, e.margin) for _, compared in found for a in compared]
-    answer = together([*answers, *([Answer.OPEN] if len(found) < 2 else [])])
+    answer = together(wins(a, e.margin) for _, compared in found for a in compared)
     missing = " Semantic richness was not measured: give --labelled FILE." if len(found) < 2 else ""
     why = {
         Answer.FAILS: "Somewhere the larger model is worse, or at most the margin better.",
-        Answer.HOLDS: "The larger is better in both, beyond luck.",
+        Answer.HOLDS: f"The larger is better by {' and '.join(m for m, _ in found)}, beyond luck.",
         Answer.OPEN: "Not every gain is beyond luck, and none is excluded.",
     }[answer]
+    answer = Answer.OPEN if missing and answer is Answer.HOLDS else answer
     return tested, answer, why + missing, tuple(in_words(a, m) for m, compared in found for a in compared)
 
 

@@ -108,8 +108,13 @@ def in_words(a: Against, measure: str) -> str:
     """One comparison with its interval."""
     return (
         f"{a.name} less {a.base}: {100 * a.difference:+.1f} points of {measure} "
-        f"({100 * a.low:+.1f} to {100 * a.high:+.1f}, p {a.p_holm:.3f}, {a.n} queries)"
+        f"({100 * a.low:+.1f} to {100 * a.high:+.1f}, p {probability(a.p_holm)}, {a.n} queries)"
     )
+
+
+def probability(p: float) -> str:
+    """A p-value for a reader."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def cost_in_words(facts: Facts, names: Sequence[str]) -> str:

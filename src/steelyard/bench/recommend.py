@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from steelyard.bench.against import Against, compare_with, mean
+from steelyard.bench.evidence import probability
 from steelyard.bench.facts import COSTS, Facts, facts_of
 from steelyard.bench.result import Result
 from steelyard.bench.scenario import Limits, Scenario
@@ -232,7 +233,7 @@ def _gives_up(choice: Candidate, compared: Sequence[Candidate], scenario: Scenar
     if against and against.difference < 0:
         found.append(
             f"{-100 * against.difference:.1f} points of {measure} to {against.base} "
-            f"(95 % interval {-100 * against.high:.1f} to {-100 * against.low:.1f}, p {against.p_holm:.3f})"
+            f"(95 % interval {-100 * against.high:.1f} to {-100 * against.low:.1f}, p {probability(against.p_holm)})"
         )
     for name in scenario.costs:
         others = [c for c in compared if name in c.costs and c.front]

@@ -96,7 +96,7 @@ def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
 
 def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOptions) -> Result:
     from steelyard.bench.cache import VectorCache, default_cache_path
-    from steelyard.bench.claim_run import needs, with_variants
+    from steelyard.bench.claim_run import costed, needs, with_variants
     from steelyard.bench.costs import measure_costs, with_costs
     from steelyard.bench.result import save
     from steelyard.bench.runner import DEFAULT_MEASURES, WeighConfig, read_systems, weigh
@@ -116,6 +116,6 @@ def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOpti
     with progress_bar(quiet=asked.json) as watcher:
         result = weigh(nodes, suite, WeighConfig(measures=measures, cache=cache), None, watcher)
         if "costs" in needed:
-            result = with_costs(result, measure_costs(systems, suite, costs, watcher))
+            result = with_costs(result, measure_costs(costed(systems, nodes), suite, costs, watcher))
     save(result, path)
     return result

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from steelyard.bench.against import Against
+from steelyard.bench.evidence import probability
 from steelyard.bench.result import Result
 from steelyard.bench.sweep import NONE, Row, chinese_against_english, instruction_of, rows, smallest
 from steelyard.cost.storage import Storage
@@ -78,7 +79,8 @@ def instruction_lines(result: Result, measure: str) -> list[str]:
 def verdict(a: Against) -> str:
     """One comparison in words."""
     word = "helps" if a.better else "hurts" if a.worse else "cannot be told"
-    return f"{word}: {100 * a.difference:+.1f} points ({100 * a.low:+.1f} to {100 * a.high:+.1f}, p {_p(a.p_holm)})"
+    ends = f"{100 * a.low:+.1f} to {100 * a.high:+.1f}"
+    return f"{word}: {100 * a.difference:+.1f} points ({ends}, p {probability(a.p_holm)})"
 
 
 def _risk(a: Against) -> str:
@@ -91,7 +93,7 @@ def _difference(a: Against | None) -> tuple[str, str, str, str]:
     if a is None:
         return "", "", "", ""
     word = "better" if a.better else "worse" if a.worse else ""
-    return f"{100 * a.difference:+.1f}", f"{100 * a.low:+.1f} to {100 * a.high:+.1f}", _p(a.p_holm), word
+    return f"{100 * a.difference:+.1f}", f"{100 * a.low:+.1f} to {100 * a.high:+.1f}", probability(a.p_holm), word
 
 
 def _megabytes(storage: Storage | None) -> str:
@@ -105,7 +107,3 @@ def _failures(result: Result) -> list[str]:
     return [f"{s.name} failed: {s.error}" for s in result.systems if s.error] + [
         f"{s.name}: {note}" for s in result.weighed[:1] for note in s.notes
     ]
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
