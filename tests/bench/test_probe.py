@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from steelyard.bench.costs import CostConfig, measure_costs, run_probe, sample, with_costs
-from steelyard.bench.probe import Built, Job, Plan, Point, Round, build, measure, texts_of_length
+from steelyard.bench.probe import Built, Job, Plan, Point, Round, alike_in_length, build, measure, texts_of_length
 from steelyard.bench.result import EnvironmentRecord, Result, SuiteSummary, SystemRecord, parse_result
 from steelyard.cost.concurrency import Level
 from steelyard.cost.latency import Latencies
@@ -123,6 +123,13 @@ def test_texts_of_a_length_are_distinct_and_of_that_length():
     texts = texts_of_length(["ab", "cdefg", "hij"], 6, 5)
     assert len(set(texts)) == len(texts) >= 4
     assert {len(t) for t in texts} == {6}
+
+
+def test_batch_sizes_are_compared_on_texts_alike_in_length():
+    pool = ["a" * n for n in (1, 2, 50, 51, 52, 53, 900)]
+    assert sorted(map(len, alike_in_length(pool, 4))) == [50, 51, 52, 53]
+    assert alike_in_length(pool, 99) != pool
+    assert sorted(alike_in_length(pool, 99)) == sorted(pool)
 
 
 def test_a_sample_keeps_the_proportion_and_one_of_each():

@@ -180,9 +180,10 @@ def _figures(built: Built, job: Job, open_system: Callable[[], Built]) -> dict[s
     )
     if built.encoder:
         pool = list(dict.fromkeys(job.documents))
-        batches = [b for b in plan.batches if b <= len(pool)]
+        alike = alike_in_length(pool, max(plan.batches, default=1))
+        batches = [b for b in plan.batches if b <= len(alike)]
         figures["tokens_per_text"] = _tokens(built.encoder, [*job.queries, *job.documents])
-        figures["batches"] = tuple(_speed(built.encoder, pool, b, plan.seconds) for b in batches)
+        figures["batches"] = tuple(_speed(built.encoder, alike, b, plan.seconds) for b in batches)
         figures["lengths"] = tuple(_length(built.encoder, pool, n, plan.seconds) for n in plan.lengths)
         if job.system.startswith("openai:"):
             figures["load"] = tuple(_load(open_system, pool, plan))
@@ -193,6 +194,12 @@ def _length(encoder: Encoder, pool: Sequence[str], characters: int, seconds: flo
     texts = texts_of_length(pool, characters, 4 * _LENGTH_BATCH)
     point = _speed(encoder, texts, min(_LENGTH_BATCH, len(texts)), seconds)
     return point.model_copy(update={"characters": characters})
+
+
+def alike_in_length(pool: Sequence[str], count: int) -> list[str]:
+    """The texts nearest to the median length, so that batch sizes are compared on the same work a text."""
+    middle = sorted(map(len, pool))[len(pool) // 2]
+    return sorted(pool, key=lambda text: abs(len(text) - middle))[:count]
 
 
 def texts_of_length(pool: Sequence[str], characters: int, count: int) -> list[str]:
