@@ -5,11 +5,11 @@ import warnings
 import numpy as np
 import pytest
 
-from steelyard.bench.cached import CachedEncoder, CacheUse
-from steelyard.bench.held import HeldEncoder
+from steelyard.bench.cached import CachedEncoder, CachedReranker, CacheUse
+from steelyard.bench.held import HeldEncoder, HeldReranker
 from steelyard.bench.runner import WeighConfig, read_systems, weigh
 from steelyard.engines.base import TruncationWarning
-from steelyard.engines.fake import FakeEncoder
+from steelyard.engines.fake import FakeEncoder, FakeReranker
 from steelyard.suites.registry import open_suite
 from steelyard.types import Role
 
@@ -77,6 +77,47 @@ def test_closing_forgets():
     encoder.close()
     encoder.encode(["a"], Role.QUERY)
     assert inner.computed == 2
+
+
+class CountingReranker(FakeReranker):
+    """Counts the pairs that it scores."""
+
+    scored = 0
+
+    def _score(self, query, documents, instruction):
+        self.scored += len(documents)
+        return super()._score(query, documents, instruction)
+
+
+def held_reranker(**given):
+    inner, use = CountingReranker(), CacheUse()
+    return HeldReranker(CachedReranker(inner, None, use), use, **given), inner, use
+
+
+def test_a_shallower_reranking_costs_nothing():
+    reranker, inner, use = held_reranker()
+    documents = ["苹果", "手机", "月亮", "手机"]
+    deep = reranker.score("苹果手机", documents)
+    assert inner.scored == 3
+    assert (reranker.score("苹果手机", documents[1:3]) == deep[1:3]).all()
+    assert (inner.scored, use.found, use.computed) == (3, 2, 3)
+    assert np.array_equal(deep, FakeReranker().score("苹果手机", documents))
+
+
+def test_pairs_are_told_apart_by_query_and_instruction():
+    reranker, inner, _ = held_reranker()
+    for query, instruction in [("a", None), ("b", None), ("a", "find")]:
+        reranker.score(query, ["x", "y"], instruction)
+    assert inner.scored == 6
+    assert reranker.score("a", []).shape == (0,)
+
+
+def test_beyond_its_room_it_scores_again():
+    reranker, inner, _ = held_reranker(max_pairs=1)
+    for _ in range(2):
+        reranker.score("a", ["x", "y"])
+    assert inner.scored == 4
+    reranker.close()
 
 
 def test_a_sweep_embeds_every_text_once():

@@ -1,4 +1,4 @@
-"""Vectors of a run kept in memory, so that systems that differ behind the encoder share one pass over the texts."""
+"""Vectors and scores of a run kept in memory, so that systems that differ behind a model share one pass of it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from steelyard.bench.cached import CachedEncoder, CacheUse
+import numpy as np
+
+from steelyard.bench.cached import CachedEncoder, CachedReranker, CacheUse
 from steelyard.engines.protocol import EngineInfo
-from steelyard.types import Role, Vectors
+from steelyard.types import Role, Scores, Vectors
 
 HELD_BYTES = 512 << 20
+HELD_PAIRS = 1_000_000
 Key = tuple[Role, str | None, tuple[str, ...]]
 
 
@@ -70,6 +73,43 @@ class HeldEncoder:
             rows.setflags(write=False)
             self._held[key] = _Held(rows, warned)
         return rows
+
+
+class HeldReranker:
+    """Same scores as ``inner``; a pair that was scored before is answered from memory, so that a shallower reranking
+    after a deeper one costs nothing.
+
+    Args:
+        inner: what is asked otherwise.
+        use: what is answered from memory counts as found.
+        max_pairs: held at the most; further ones are passed on and not held.
+    """
+
+    def __init__(self, inner: CachedReranker, use: CacheUse, max_pairs: int = HELD_PAIRS) -> None:
+        self._inner = inner
+        self._use = use
+        self._room = max_pairs
+        self._held: dict[tuple[str | None, str, str], np.float32] = {}
+
+    @property
+    def info(self) -> EngineInfo:
+        """The inner reranker's."""
+        return self._inner.info
+
+    def score(self, query: str, documents: Sequence[str], instruction: str | None = None) -> Scores:
+        """float32[n], in the order of ``documents``."""
+        new = [d for d in dict.fromkeys(documents) if (instruction, query, d) not in self._held]
+        self._use.found += len(set(documents)) - len(new)
+        fresh = dict(zip(new, self._inner.score(query, new, instruction), strict=True)) if new else {}
+        known = [fresh[d] if d in fresh else self._held[instruction, query, d] for d in documents]
+        if len(self._held) + len(fresh) <= self._room:
+            self._held.update({(instruction, query, d): s for d, s in fresh.items()})
+        return np.array(known, dtype=np.float32)
+
+    def close(self) -> None:
+        """Closes the inner reranker and forgets what was held."""
+        self._held.clear()
+        self._inner.close()
 
 
 def _warn(warned: Sequence[Warning]) -> None:

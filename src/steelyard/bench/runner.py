@@ -13,7 +13,7 @@ from typing import Protocol
 from steelyard.bench.cache import VectorCache
 from steelyard.bench.cached import CachedEncoder, CachedReranker, CacheUse
 from steelyard.bench.environment import read_environment
-from steelyard.bench.held import HeldEncoder
+from steelyard.bench.held import HeldEncoder, HeldReranker
 from steelyard.bench.outcome import outcome
 from steelyard.bench.result import (
     CacheRecord,
@@ -154,7 +154,7 @@ def _workshop(cache: VectorCache | None, use: CacheUse, watch: Watcher) -> Works
 
     return Workshop(
         wrap_encoder=lambda e: HeldEncoder(CachedEncoder(e, cache, use, on_batch), use),
-        wrap_reranker=lambda r: CachedReranker(r, cache, use),
+        wrap_reranker=lambda r: HeldReranker(CachedReranker(r, cache, use), use),
     )
 
 
