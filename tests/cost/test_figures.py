@@ -94,7 +94,7 @@ def test_rate_counts_units_over_time():
 
 def test_storage_by_hand():
     assert bytes_of(1024, "float32", 1_000_000) == 4_096_000_000
-    assert bytes_of(1024, "int8", 1_000_000) == 1_024_000_000 + 8 * 1024
+    assert bytes_of(1024, "int8", 1_000_000) == 1_024_000_000 + 4 * 1024
     assert bytes_of(1024, "binary", 1_000_000) == 128_000_000
     assert bytes_of(33, "binary", 1) == 5
     assert storage(64, "binary", rescored=True).rescore_bytes_per_million == 256_000_000

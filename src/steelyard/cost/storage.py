@@ -1,7 +1,7 @@
 """Bytes that a million documents take, computed and not measured.
 
 One vector a document: ``float32`` 4 bytes a dimension, ``int8`` one byte (its scales are one table for all documents,
-8 bytes a dimension), ``binary`` one bit, rounded up to whole bytes. Where hits are rescored, the full vectors are kept
+4 bytes a dimension), ``binary`` one bit, rounded up to whole bytes. Where hits are rescored, the full vectors are kept
 beside the small ones, on disk if not in memory; they are counted apart. Document ids and an index's own links are not
 counted: they depend on the store.
 """
@@ -54,7 +54,7 @@ def bytes_of(dimension: int, precision: Precision, documents: int) -> int:
     if precision == "float32":
         return documents * dimension * 4
     if precision == "int8":
-        return documents * dimension + dimension * 8
+        return documents * dimension + dimension * 4
     return documents * -(-dimension // 8)
 
 
