@@ -84,6 +84,7 @@ def test_a_known_delay_is_what_is_measured():
     assert seen.peak_rss_bytes >= seen.base_rss_bytes > 10_000_000
 
 
+@pytest.mark.filterwarnings("ignore::steelyard.engines.base.TruncationWarning")
 def test_tokens_that_are_cut_off_are_no_work():
     slow = Slow()
     slow.info_ = EngineInfo("slow", "fake", 8, 5, "slow")
