@@ -60,6 +60,20 @@ def test_qwen3_embedding_follows_its_readme(name: str) -> None:
     assert recipe.sources.huggingface == f"Qwen/Qwen3-Embedding-{size}"
 
 
+def test_marks_of_a_template_are_plain_text_inside_texts_and_instructions() -> None:
+    recipe = load_recipe("qwen3-0.6b")
+    assert recipe.render_query("a {instruction} b", "fill in {text}") == (
+        "Instruct: fill in {text}\nQuery:a {instruction} b"
+    )
+    assert load_recipe("e5-small").render_document("{text}") == "passage: {text}"
+
+
+def test_a_reranker_that_no_engine_runs_is_refused_as_a_recipe() -> None:
+    fields = {"name": "x", "title": "x", "kind": "reranker", "max_tokens": 512, "licence": "MIT", "parameters": 1}
+    with pytest.raises(ValueError, match="xlm-roberta and qwen3, not for bert"):
+        Recipe.model_validate(fields | {"architecture": "bert"})
+
+
 @pytest.mark.parametrize("name", ["qwen3-reranker-0.6b", "qwen3-reranker-4b", "qwen3-reranker-8b"])
 def test_qwen3_reranker_prompt_is_the_published_one(name: str) -> None:
     recipe = load_recipe(name)

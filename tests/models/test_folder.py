@@ -89,6 +89,13 @@ def test_a_plain_bert_is_mean_pooled_and_says_so(tmp_path: Path) -> None:
     assert "No modules.json" in recipe.notes
 
 
+def test_a_cross_encoder_of_another_family_is_refused_when_its_folder_is_read(tmp_path: Path) -> None:
+    config = BERT | {"architectures": ["BertForSequenceClassification"], "num_labels": 1}
+    folder = write(tmp_path / "ms-marco", {"config.json": config})
+    with pytest.raises(RecipeError, match=r"xlm-roberta, not for bert.*rerank:NAME@URL"):
+        read_recipe(folder)
+
+
 def test_a_classifier_of_one_label_is_a_reranker(tmp_path: Path) -> None:
     config = BERT | {
         "model_type": "xlm-roberta",

@@ -48,6 +48,31 @@ def test_documents_come_in_parts():
     assert encoder.calls == [(1, Role.QUERY), (32, Role.DOCUMENT), (32, Role.DOCUMENT), (6, Role.DOCUMENT)]
 
 
+def test_documents_that_come_again_are_encoded_once_while_there_is_room():
+    encoder = LetterEncoder()
+    reranker = MaxSimReranker(encoder, kept_bytes=2 * 3 * 26 * 4)
+    for query in ("a", "b", "c"):
+        assert list(reranker.score(query, ["abc", "bcd"])) == [1, query != "a"]
+    documents = [count for count, role in encoder.calls if role is Role.DOCUMENT]
+    assert documents == [2]
+    reranker.score("a", ["abc", "xyz"])  # bcd was used least recently and goes
+    reranker.score("a", ["abc", "bcd"])
+    reranker.score("a", ["a" * 99])  # larger than the bound: never kept, nothing lost for it
+    assert [count for count, role in encoder.calls if role is Role.DOCUMENT] == [2, 1, 1, 1]
+    assert reranker.score("a", ["abc"])[0] == 1
+    reranker.close()
+    reranker.score("a", ["bcd"])
+    assert [count for count, role in encoder.calls if role is Role.DOCUMENT] == [2, 1, 1, 1, 1]
+
+
+def test_nothing_is_kept_where_nothing_may_be():
+    encoder = LetterEncoder()
+    reranker = MaxSimReranker(encoder, kept_bytes=0)
+    for _ in range(2):
+        reranker.score("a", ["abc"])
+    assert len(encoder.calls) == 4
+
+
 def test_its_fingerprint_is_not_its_encoders():
     encoder = LetterEncoder()
     assert MaxSimReranker(encoder).info.fingerprint != encoder.info.fingerprint

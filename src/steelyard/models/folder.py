@@ -141,8 +141,11 @@ def _is_classifier(folder: Path, config: dict[str, Any]) -> bool:
 
 
 def _reranker(folder: Path, config: dict[str, Any], architecture: Architecture) -> Recipe:
-    if architecture not in ("bert", "xlm-roberta"):
-        raise RecipeError(f"{folder}: classifiers are run for bert and xlm-roberta, not for {architecture}")
+    if architecture != "xlm-roberta":
+        raise RecipeError(
+            f"{folder}: classifiers are run for xlm-roberta, not for {architecture}, whose head is another; serve it "
+            "elsewhere and name it as rerank:NAME@URL"
+        )
     return Recipe(
         name=_name(folder),
         title=folder.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,6 +11,10 @@ from steelyard.errors import RecipeError
 
 Pooling = Literal["cls", "mean", "last", "none"]
 Architecture = Literal["bert", "xlm-roberta", "new", "qwen3", "use-dan"]
+RERANKING: tuple[Architecture, ...] = ("xlm-roberta", "qwen3")
+"""Architectures of which there are rerankers here; BERT's cross-encoders have another head."""
+
+_PLACES = re.compile(r"\{(instruction|text)\}")
 
 
 class Sources(BaseModel):
@@ -78,6 +83,8 @@ class Recipe(BaseModel):
     def _consistent(self) -> Self:
         if self.kind == "embedding" and (self.dimension < 1 or self.pooling == "none"):
             raise ValueError("an embedding recipe needs a dimension and a pooling")
+        if self.kind == "reranker" and self.architecture not in RERANKING:
+            raise ValueError(f"rerankers are run for {' and '.join(RERANKING)}, not for {self.architecture}")
         if (self.lookup_parameters or 0) > self.parameters:
             raise ValueError("lookup_parameters are a part of parameters and cannot be more")
         if self.matryoshka and not 1 <= self.min_dimension <= self.dimension:
@@ -92,7 +99,8 @@ class Recipe(BaseModel):
         template = (
             self.query_template if task or "{instruction}" not in self.query_template else (self.bare_query_template)
         )
-        return template.replace("{instruction}", task or "").replace("{text}", text)
+        values = {"instruction": task or "", "text": text}
+        return _PLACES.sub(lambda place: values[place[1]], template)
 
     def render_document(self, text: str) -> str:
         """The text a document becomes."""

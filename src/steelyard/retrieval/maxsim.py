@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from steelyard.engines.protocol import EngineInfo, TokenEncoder
 from steelyard.errors import UsageError
 from steelyard.types import Role, Scores, Vectors
 
+KEPT_BYTES = 256 << 20
 _DOCUMENTS_AT_ONCE = 32
 _WORST = -1.0  # the least a cosine can be
 
@@ -19,15 +21,18 @@ _WORST = -1.0  # the least a cosine can be
 class MaxSimReranker(BaseReranker):
     """Scores a document by the mean over the query's tokens of the greatest cosine with a token of the document.
 
-    Token states live for one call only, and of no more than 32 documents at a time. A document without a token of its
-    own scores -1; for a query without one every document scores 0.
+    Documents that several queries recall are encoded once: the token vectors used last are kept, up to a bound. No more
+    than 32 documents are encoded at a time. A document without a token of its own scores -1; for a query without one
+    every document scores 0.
 
     Args:
         token_encoder: what gives a vector a token.
+        kept_bytes: of documents' token vectors kept between calls; 0 keeps none.
     """
 
-    def __init__(self, token_encoder: TokenEncoder) -> None:
+    def __init__(self, token_encoder: TokenEncoder, kept_bytes: int = KEPT_BYTES) -> None:
         self._encoder = token_encoder
+        self._kept = _Kept(kept_bytes)
         inner = token_encoder.info
         self._info = EngineInfo(
             model=f"maxsim({inner.model})",
@@ -43,7 +48,8 @@ class MaxSimReranker(BaseReranker):
         return self._info
 
     def close(self) -> None:
-        """Frees the token encoder's weights, where it can."""
+        """Frees the kept vectors, and the token encoder's weights, where it can."""
+        self._kept.clear()
         close = getattr(self._encoder, "close", None)
         if close is not None:
             close()
@@ -55,11 +61,51 @@ class MaxSimReranker(BaseReranker):
         scores = np.zeros(len(documents), dtype=np.float32)
         if not len(query_states):
             return scores
-        for start in range(0, len(documents), _DOCUMENTS_AT_ONCE):
-            part = documents[start : start + _DOCUMENTS_AT_ONCE]
-            states = self._encoder.encode_tokens(part, Role.DOCUMENT)
-            scores[start : start + len(part)] = [max_sim(query_states, s) for s in states]
+        for i, states in self._states(documents):
+            scores[i] = max_sim(query_states, states)
         return scores
+
+    def _states(self, documents: Sequence[str]) -> Iterator[tuple[int, Vectors]]:
+        """(position, float32[tokens, d]) of every document, those that are kept first."""
+        missing = []
+        for i, text in enumerate(documents):
+            states = self._kept.get(text)
+            if states is None:
+                missing.append(i)
+            else:
+                yield i, states
+        for start in range(0, len(missing), _DOCUMENTS_AT_ONCE):
+            part = missing[start : start + _DOCUMENTS_AT_ONCE]
+            found = self._encoder.encode_tokens([documents[i] for i in part], Role.DOCUMENT)
+            for i, states in zip(part, found, strict=True):
+                self._kept.put(documents[i], states)
+                yield i, states
+
+
+class _Kept:
+    """Token vectors by text, those used last, never more bytes than the bound."""
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._bytes = 0
+        self._states: OrderedDict[str, Vectors] = OrderedDict()
+
+    def get(self, text: str) -> Vectors | None:
+        if text in self._states:
+            self._states.move_to_end(text)
+        return self._states.get(text)
+
+    def put(self, text: str, states: Vectors) -> None:
+        if states.nbytes > self._bound or text in self._states:
+            return
+        self._states[text] = states.copy() if states.base is not None else states  # a view would hold its whole batch
+        self._bytes += states.nbytes
+        while self._bytes > self._bound:
+            self._bytes -= self._states.popitem(last=False)[1].nbytes
+
+    def clear(self) -> None:
+        self._states.clear()
+        self._bytes = 0
 
 
 def max_sim(query_states: Vectors, document_states: Vectors) -> float:
