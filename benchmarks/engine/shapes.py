@@ -12,9 +12,8 @@ from safetensors.torch import save_file
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "engines" / "torch"))
 import tokenizers_for_tests as tokenizers
 
+from steelyard.engines.checkpoint import bert_shapes, qwen3_shapes
 from steelyard.engines.e5_rebuild import write_e5_checkpoint
-from steelyard.engines.torch.bert import tensor_shapes as bert_shapes
-from steelyard.engines.torch.qwen3 import tensor_shapes as qwen3_shapes
 from steelyard.engines.torch.shape import read_shape
 from steelyard.models.recipe import Recipe, Sources
 from steelyard.models.registry import load_recipe

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import gelu
 
+from steelyard.engines.checkpoint import BERT_ANCHOR, bert_shapes
 from steelyard.engines.torch.attention import KeyValue, attend
 from steelyard.engines.torch.layers import LayerNorm, Table, in_slices
 from steelyard.engines.torch.linear import Linear, MakeLinear
 from steelyard.engines.torch.pack import Pack
 from steelyard.engines.torch.shape import Shape
 from steelyard.engines.torch.weights import Checkpoint
-
-ANCHOR = "embeddings.word_embeddings.weight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +58,10 @@ class Bert:
     causal = False
 
     def __init__(self, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str = "cpu") -> None:
-        root = checkpoint.root(ANCHOR)
-        checkpoint.expect({root + name: size for name, size in tensor_shapes(shape).items()})
+        root = checkpoint.root(BERT_ANCHOR)
+        checkpoint.expect({root + name: size for name, size in bert_shapes(shape).items()})
         self.shape = shape
-        self._words = Table(checkpoint.tensor(root + ANCHOR), device)
+        self._words = Table(checkpoint.tensor(root + BERT_ANCHOR), device)
         self._places = checkpoint.copy(f"{root}embeddings.position_embeddings.weight", device)
         self._type = checkpoint.copy(f"{root}embeddings.token_type_embeddings.weight", device)[0]
         reader = _Reader(checkpoint, make, shape, device)
@@ -76,32 +75,6 @@ class Bert:
         for layer in self._layers[:-1]:
             x = layer(x, pack, None)
         return self._layers[-1](x, pack, rows)
-
-
-def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
-    """Every tensor of the trunk by its name behind the root."""
-    h, f = shape.hidden, shape.inner
-    found: dict[str, tuple[int, ...]] = {
-        ANCHOR: (shape.vocabulary, h),
-        "embeddings.position_embeddings.weight": (shape.max_tokens + shape.first_position, h),
-        "embeddings.token_type_embeddings.weight": (shape.types, h),
-        **_norm_shape("embeddings.LayerNorm", h),
-    }
-    for i in range(shape.layers):
-        at = f"encoder.layer.{i}."
-        for name in ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"):
-            found |= _linear_shape(at + name, h, h)
-        found |= _linear_shape(f"{at}intermediate.dense", f, h) | _linear_shape(f"{at}output.dense", h, f)
-        found |= _norm_shape(f"{at}attention.output.LayerNorm", h) | _norm_shape(f"{at}output.LayerNorm", h)
-    return found
-
-
-def _linear_shape(name: str, outputs: int, inputs: int) -> dict[str, tuple[int, ...]]:
-    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
-
-
-def _norm_shape(name: str, size: int) -> dict[str, tuple[int, ...]]:
-    return {f"{name}.weight": (size,), f"{name}.bias": (size,)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from steelyard.engines.torch.qwen3 import ANCHOR
+from steelyard.engines.checkpoint import QWEN3_ANCHOR
 from steelyard.engines.torch.shape import Shape
 from steelyard.engines.torch.weights import Checkpoint
 from steelyard.errors import WeightsError
@@ -29,7 +29,7 @@ class YesNo:
     """
 
     def __init__(self, checkpoint: Checkpoint, shape: Shape, yes: int, no: int) -> None:
-        name = "lm_head.weight" if "lm_head.weight" in checkpoint else checkpoint.root(ANCHOR) + ANCHOR
+        name = "lm_head.weight" if "lm_head.weight" in checkpoint else checkpoint.root(QWEN3_ANCHOR) + QWEN3_ANCHOR
         checkpoint.expect({name: (shape.vocabulary, shape.hidden)})
         if not yes or not no or max(yes, no) >= shape.vocabulary:
             raise WeightsError(f"{name} has {shape.vocabulary} rows, so tokens {yes} and {no} are not both in it")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import silu
 
+from steelyard.engines.checkpoint import QWEN3_ANCHOR, qwen3_shapes
 from steelyard.engines.torch.attention import KeyValue, attend
 from steelyard.engines.torch.layers import RMSNorm, Table, in_slices, rotary, rotate
 from steelyard.engines.torch.linear import Linear, MakeLinear
@@ -18,7 +19,6 @@ from steelyard.engines.torch.pack import Pack, pack
 from steelyard.engines.torch.shape import Rope, Shape
 from steelyard.engines.torch.weights import Checkpoint
 
-ANCHOR = "embed_tokens.weight"
 Turn = tuple[Tensor, Tensor]
 
 
@@ -69,12 +69,12 @@ class Qwen3:
     causal = True
 
     def __init__(self, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str = "cpu") -> None:
-        root = checkpoint.root(ANCHOR)
-        checkpoint.expect({root + name: size for name, size in tensor_shapes(shape).items()})
+        root = checkpoint.root(QWEN3_ANCHOR)
+        checkpoint.expect({root + name: size for name, size in qwen3_shapes(shape).items()})
         self.shape = shape
         self._rope = shape.rope or Rope(1_000_000.0)
         self._device = device
-        self._words = Table(checkpoint.tensor(root + ANCHOR), device)
+        self._words = Table(checkpoint.tensor(root + QWEN3_ANCHOR), device)
         reader = _Reader(checkpoint, make, shape, device)
         self._layers = [reader.layer(f"{root}layers.{i}.") for i in range(shape.layers)]
         self._norm = reader.norm(f"{root}norm")
@@ -109,26 +109,6 @@ class Qwen3:
             if i < self.shape.layers - 1:
                 x = layer.finish(x, attend(layer.queries(normed, turn), own.key, own.value, alone.runs, causal=True))
         return found
-
-
-def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
-    """Every tensor of the trunk by its name behind the root."""
-    h, f, d = shape.hidden, shape.inner, shape.head
-    found: dict[str, tuple[int, ...]] = {ANCHOR: (shape.vocabulary, h), "norm.weight": (h,)}
-    layer: dict[str, tuple[int, ...]] = {
-        "input_layernorm": (h,),
-        "post_attention_layernorm": (h,),
-        "self_attn.q_proj": (shape.heads * d, h),
-        "self_attn.k_proj": (shape.key_heads * d, h),
-        "self_attn.v_proj": (shape.key_heads * d, h),
-        "self_attn.o_proj": (h, shape.heads * d),
-        "self_attn.q_norm": (d,),
-        "self_attn.k_norm": (d,),
-        "mlp.gate_proj": (f, h),
-        "mlp.up_proj": (f, h),
-        "mlp.down_proj": (h, f),
-    }
-    return found | {f"layers.{i}.{n}.weight": s for i in range(shape.layers) for n, s in layer.items()}
 
 
 @dataclass(frozen=True, slots=True)

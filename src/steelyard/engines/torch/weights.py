@@ -11,65 +11,17 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from steelyard.engines.torch.files import PICKLE, SINGLE, weight_files
+from steelyard.engines.checkpoint import Layout
+from steelyard.engines.torch.files import PICKLE, SINGLE
 from steelyard.errors import WeightsError
 
 
-class Checkpoint:
-    """The tensors of a folder, in one file or in shards.
+class Checkpoint(Layout):
+    """The tensors of a folder; see :class:`Layout` for what is checked and raised.
 
     A tensor is mapped when it is asked for and unmapped when the last reference to it goes, so that only what is in
     use counts as memory.
-
-    Args:
-        folder: holds ``model.safetensors`` or its index.
-
-    Raises:
-        WeightsError: no safetensors there, a shard is missing, or a file is truncated or corrupt.
     """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._shapes: dict[str, tuple[int, ...]] = {}
-        self._files: dict[str, Path] = {}
-        for path in weight_files(folder):
-            for name, shape in _read_shapes(path):
-                self._files[name], self._shapes[name] = path, shape
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._files
-
-    def root(self, anchor: str) -> str:
-        """What stands before the names of the trunk, such as ``model.`` or ``bert.``; found by one tensor's name.
-
-        Raises:
-            WeightsError: no tensor ends with ``anchor``.
-        """
-        found = sorted((n for n in self._files if n == anchor or n.endswith(f".{anchor}")), key=len)
-        if not found:
-            some = ", ".join(sorted(self._files)[:3])
-            raise WeightsError(
-                f"{self._folder}: no tensor {anchor!r}, so this is another architecture than the recipe says; "
-                f"it holds {some}, ..."
-            )
-        return found[0].removesuffix(anchor)
-
-    def expect(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Refuses a checkpoint that lacks tensors or has them in other shapes, before anything is loaded.
-
-        Raises:
-            WeightsError: naming the first few.
-        """
-        missing = [name for name in shapes if name not in self._shapes]
-        if missing:
-            raise WeightsError(
-                f"{self._folder}: {len(missing)} tensors are missing: {', '.join(missing[:3])}. Download it again; if "
-                "that does not help, config.json belongs to another checkpoint"
-            )
-        wrong = [n for n, shape in shapes.items() if self._shapes[n] != shape]
-        if wrong:
-            faults = "; ".join(f"{n} is {self._shapes[n]}, expected {shapes[n]}" for n in wrong[:3])
-            raise WeightsError(f"{self._folder}: config.json and weights disagree: {faults}")
 
     def tensor(self, name: str) -> Tensor:
         """A view into the mapped file.
@@ -132,11 +84,3 @@ def convert(folder: Path) -> Path:
     except (OSError, SafetensorError) as wrong:
         partial.unlink(missing_ok=True)
         raise WeightsError(f"{partial}: cannot be written ({wrong}); make room and try again") from None
-
-
-def _read_shapes(path: Path) -> list[tuple[str, tuple[int, ...]]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return [(name, tuple(file.get_slice(name).get_shape())) for name in file.keys()]  # noqa: SIM118
-    except (SafetensorError, OSError) as wrong:
-        raise WeightsError(f"{path}: truncated or corrupt ({wrong}); delete it and download the model again") from None
