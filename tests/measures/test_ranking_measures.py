@@ -150,3 +150,11 @@ def test_lists_of_measures():
         parse_measures([])
     with pytest.raises(UsageError, match="sequence"):
         parse_measures("mrr")
+
+
+@given(judgement_sets, st.lists(runs, max_size=4))
+def test_what_is_remembered_of_other_systems_changes_nothing(judgements, systems):
+    one = Evaluator(judgements, list(TREC))
+    for run in [*systems, *systems]:
+        rankings = [ranked(q, hits) for q, hits in run.items()]
+        assert one.evaluate(rankings) == evaluate(judgements, rankings, list(TREC))

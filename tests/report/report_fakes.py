@@ -17,6 +17,7 @@ from steelyard.bench.result import (
 from steelyard.cost.figure import figure
 from steelyard.cost.record import CostRecord, QueryLatency
 from steelyard.cost.storage import grid
+from steelyard.measures.ranking import Evaluator
 from steelyard.report.content import Report, compose
 from steelyard.suites.suite import Suite
 from steelyard.types import Document, Query, Ranking, TrapKind, ranked
@@ -70,7 +71,7 @@ def weighed(
     name: str, suite: Suite, dimension: int = 64, seed: int = 0, costs: CostRecord | None = None
 ) -> SystemRecord:
     """One system of a result."""
-    values, winners, top = outcome(suite, rankings(suite, dimension, seed), MEASURES, 10)
+    values, winners, top = outcome(suite, rankings(suite, dimension, seed), Evaluator(suite.judgements, MEASURES), 10)
     timing = Timing(index_seconds=dimension / 100, search_seconds=dimension / 1000)
     return SystemRecord(
         name=name, values=values, winners=winners, top=top, timing=timing, costs=costs,

@@ -86,3 +86,35 @@ def test_what_does_not_fit_is_refused():
         index.search(["q"], np.ones((1, 4), dtype=np.float32), 0)
     with pytest.raises(ValueError, match="NaN"):
         index.search(["q"], np.full((1, 4), np.nan, dtype=np.float32), 1)
+
+
+@pytest.mark.parametrize("k", [5, 40, 400])
+def test_vectors_that_are_nearly_all_alike(k):
+    rng = np.random.default_rng(11)
+    common = rng.standard_normal(48).astype(np.float32)
+    documents = common + rng.standard_normal((3000, 48)).astype(np.float32) * np.float32(1e-6)
+    queries = common + rng.standard_normal((6, 48)).astype(np.float32) * np.float32(1e-3)
+    ids = [f"d{i}" for i in range(len(documents))]
+    wanted = brute(ids, documents, list("abcdef"), queries, k)
+    for block in (700, 8192):
+        assert_same(ExactIndex(ids, documents, block_rows=block).search(list("abcdef"), queries, k), wanted)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 90), st.integers(1, 64), st.integers(1, 100), st.integers(1, 100))
+def test_signs_need_no_second_look(seed, n, d, k, block):
+    rng = np.random.default_rng(seed)
+    documents, queries = (rng.choice([-1, 1], (rows, d)).astype(np.float32) for rows in (n, 3))
+    ids = [f"d{i * 7919 % 101}" for i in range(n)]
+    ours = ExactIndex(ids, documents, block_rows=block, signs=True).search(list("abc"), queries, k)
+    assert_same(ours, brute(ids, documents, list("abc"), queries, k))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 300), st.sampled_from([0.0, 1e-30, 1e-6, 1.0, 1e20]))
+def test_orders_of_magnitude_make_no_difference(seed, n, spread):
+    rng = np.random.default_rng(seed)
+    documents = rng.standard_normal((n, 7)).astype(np.float32) * np.float32(spread)
+    documents[rng.random(documents.shape) < 0.4] = 0
+    queries = rng.standard_normal((4, 7)).astype(np.float32)
+    ids = [f"d{i}" for i in range(n)]
+    ours = ExactIndex(ids, documents, block_rows=64).search(list("abcd"), queries, 3)
+    assert_same(ours, brute(ids, documents, list("abcd"), queries, 3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from steelyard.bench.result import Top
-from steelyard.measures.ranking import evaluate
+from steelyard.measures.ranking import Evaluator
 from steelyard.measures.traps import trap_outcomes
 from steelyard.suites.suite import Suite
 from steelyard.types import Ranking
@@ -18,18 +18,18 @@ Values = dict[str, tuple[float | None, ...]]
 
 
 def outcome(
-    suite: Suite, rankings: Sequence[Ranking], measures: Sequence[str], kept: int
+    suite: Suite, rankings: Sequence[Ranking], evaluator: Evaluator, kept: int
 ) -> tuple[Values, tuple[str, ...], tuple[tuple[Top, ...], ...]]:
     """The values, the kind of each winner, and the first hits, all aligned with ``suite.queries``.
 
     Args:
         suite: what was searched.
         rankings: one a query.
-        measures: names as :mod:`steelyard.measures` reads them.
+        evaluator: the suite's judgements with the measures that are asked for.
         kept: hits kept of every ranking.
     """
     by_query = {r.query_id: r for r in rankings}
-    values = _align(evaluate(suite.judgements, rankings, measures), suite)
+    values = _align(evaluator.evaluate(rankings), suite)
     winners: tuple[str, ...] = ()
     if suite.traps:
         traps = trap_outcomes(suite.traps, rankings)
@@ -48,5 +48,4 @@ def _align(figures: Mapping[str, Mapping[str, float]], suite: Suite) -> Values:
 def _top(ranking: Ranking | None, kept: int) -> tuple[Top, ...]:
     if ranking is None:
         return ()
-    pairs = zip(ranking.document_ids[:kept], ranking.scores[:kept], strict=True)
-    return tuple(Top(id=i, score=float(s)) for i, s in pairs)
+    return tuple(map(Top, ranking.document_ids[:kept], ranking.scores[:kept].tolist()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -35,8 +36,11 @@ class SuiteSummary(_Frozen):
     findings: tuple[str, ...] = ()
 
 
-class Top(_Frozen):
-    """One of the first hits, kept so that a reader can see what won."""
+@dataclass(frozen=True, slots=True)
+class Top:
+    """One hit; a plain dataclass, as a result has thousands of them."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     id: str
     score: float

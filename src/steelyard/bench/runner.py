@@ -27,6 +27,7 @@ from steelyard.bench.result import (
 )
 from steelyard.engines.base import TruncationWarning
 from steelyard.errors import SteelyardError
+from steelyard.measures.ranking import Evaluator
 from steelyard.retrieval.build import Workshop
 from steelyard.retrieval.expression import Node, expand, parse
 from steelyard.retrieval.vocabulary import check, notes
@@ -116,25 +117,22 @@ def weigh(
     """
     watch = watcher or SilentWatcher()
     kept = {s.name: s for s in previous.weighed} if previous else {}
+    frame = _frame(suite, config)
     done: list[SystemRecord] = []
-    result = frame = _frame(suite, config)
-    saved = time.monotonic()
-    unsaved = False
-    workshop_use = CacheUse()
-    workshop = _workshop(config.cache, workshop_use, watch)
+    saved, at = 0, time.monotonic()
+    bench = _bench(suite, config, watch)
     try:
         for number, node in enumerate(systems, 1):
             watch.system(str(node), number, len(systems))
-            done.append(kept.get(str(node)) or _weigh_one(node, suite, config, (workshop, workshop_use), watch))
-            result = _filled(frame, suite, done, complete=number == len(systems))
-            unsaved = True
-            if config.out and (result.complete or time.monotonic() - saved >= config.save_seconds):
-                save(result, config.out)
-                saved, unsaved = time.monotonic(), False
+            done.append(kept.get(str(node)) or _weigh_one(node, suite, config, bench, watch))
+            if config.out and number < len(systems) and time.monotonic() - at >= config.save_seconds:
+                save(_filled(frame, suite, done, complete=False), config.out)
+                saved, at = len(done), time.monotonic()
     finally:
-        if config.out and unsaved:
+        result = _filled(frame, suite, done, complete=bool(systems) and len(done) == len(systems))
+        if config.out and len(done) > saved:
             save(result, config.out)
-        workshop.close()
+        bench.builder.close()
     return result
 
 
@@ -148,29 +146,39 @@ def resumable(previous: Result, suite: Suite, config: WeighConfig) -> bool:
     return same and previous.environment == read_environment()
 
 
-def _workshop(cache: VectorCache | None, use: CacheUse, watch: Watcher) -> Workshop:
+@dataclass(frozen=True)
+class _Bench:
+    """What all systems of a run share."""
+
+    builder: Workshop
+    use: CacheUse
+    evaluator: Evaluator
+
+
+def _bench(suite: Suite, config: WeighConfig, watch: Watcher) -> _Bench:
+    use = CacheUse()
+
     def on_batch(done: int, total: int) -> None:
         watch.step("embed", done, total)
 
-    return Workshop(
-        wrap_encoder=lambda e: HeldEncoder(CachedEncoder(e, cache, use, on_batch), use),
-        wrap_reranker=lambda r: HeldReranker(CachedReranker(r, cache, use), use),
+    builder = Workshop(
+        wrap_encoder=lambda e: HeldEncoder(CachedEncoder(e, config.cache, use, on_batch), use),
+        wrap_reranker=lambda r: HeldReranker(CachedReranker(r, config.cache, use), use),
     )
+    return _Bench(builder, use, Evaluator(suite.judgements, config.measures))
 
 
-def _weigh_one(
-    node: Node, suite: Suite, config: WeighConfig, workshop: tuple[Workshop, CacheUse], watch: Watcher
-) -> SystemRecord:
-    builder, use = workshop
+def _weigh_one(node: Node, suite: Suite, config: WeighConfig, bench: _Bench, watch: Watcher) -> SystemRecord:
+    use = bench.use
     before = (use.found, use.computed)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", TruncationWarning)
         try:
-            rankings, timing, prints = _run(node, suite, config, builder, watch.step)
+            rankings, timing, prints = _run(node, suite, config, bench.builder, watch.step)
         except SteelyardError as wrong:
             return SystemRecord(name=str(node), error=str(wrong), notes=notes(node))
     spared = CacheRecord(found=use.found - before[0], computed=use.computed - before[1], trouble=use.trouble)
-    values, winners, top = outcome(suite, rankings, config.measures, config.kept_hits)
+    values, winners, top = outcome(suite, rankings, bench.evaluator, config.kept_hits)
     return SystemRecord(
         name=str(node),
         fingerprints=prints,

@@ -15,8 +15,10 @@ The rules, where tools differ:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steelyard.errors import DataError
 from steelyard.measures.names import parse_measures
@@ -27,6 +29,11 @@ HIGHEST_GRADE = 1000
 
 PerQuery = Mapping[str, float]
 """query id -> value"""
+
+Pattern = tuple[tuple[tuple[int, int], ...], tuple[int, ...]]
+"""The (place, grade) of each relevant document in a ranking, and the grades of those that it lacks, ascending."""
+
+_PATTERNS_KEPT = 200_000
 
 
 def unanswerable(judgements: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
@@ -57,6 +64,10 @@ def evaluate(
 class Evaluator:
     """Judgements made ready once, for the rankings of many systems.
 
+    What a query scores depends on nothing but the grades of its relevant documents and the places where the ranking has
+    them. So trec_eval is asked once for each such pattern, and a pattern that came before, from any query of any
+    system, is looked up.
+
     Args:
         judgements: query id -> document id -> grade.
         measures: names as :func:`evaluate` takes them.
@@ -67,79 +78,95 @@ class Evaluator:
     """
 
     def __init__(self, judgements: Mapping[str, Mapping[str, int]], measures: Sequence[str]) -> None:
-        import ir_measures
-
         self.measures = parse_measures(measures)
         dropped = set(unanswerable(judgements))
         self._grades = {q: _grades(q, grades) for q, grades in judgements.items() if q not in dropped}
         _check_ids(tuple(self._grades), "judgements")
         cutoffs = [m.cutoff for m in self.measures]
         self._depth = None if None in cutoffs else max(c for c in cutoffs if c is not None)
-        self._placeholders = _Placeholders(self._grades)
-        self._sources = {m: m.in_ir_measures() for m in self.measures}
-        wanted = list(dict.fromkeys(self._sources.values()))
-        self._evaluator = ir_measures.pytrec_eval.evaluator(wanted, self._grades)
+        self._places = _Places()
+        self._known: dict[Pattern, tuple[float, ...]] = {}
 
     def evaluate(self, rankings: Iterable[Ranking]) -> dict[str, dict[str, float]]:
         """As the function :func:`evaluate`."""
-        run = self._run(rankings)
-        raw: dict[object, dict[str, float]] = {source: {} for source in self._sources.values()}
-        if self._grades:
-            for metric in self._evaluator.iter_calc(run):
-                raw[metric.measure][metric.query_id] = metric.value
+        patterns = self._patterns(rankings)
+        new = [p for p in dict.fromkeys(patterns.values()) if p not in self._known]
+        if len(self._known) + len(new) > _PATTERNS_KEPT:
+            self._known.clear()
+            new = list(dict.fromkeys(patterns.values()))
+        self._known.update(self._ask(new))
+        found = {q: self._known[patterns[q]] if q in patterns else None for q in self._grades}
         return {
-            str(measure): {q: measure.finish(raw[source][q]) for q in self._grades}
-            for measure, source in self._sources.items()
+            str(measure): {q: 0.0 if values is None else values[i] for q, values in found.items()}
+            for i, measure in enumerate(self.measures)
         }
 
-    def _run(self, rankings: Iterable[Ranking]) -> dict[str, dict[str, float]]:
-        run: dict[str, dict[str, float]] = {}
+    def _patterns(self, rankings: Iterable[Ranking]) -> dict[str, Pattern]:
+        """query id -> pattern, for the rankings that answer a judged query."""
+        answers: dict[str, Ranking] = {}
         for ranking in rankings:
-            grades = self._grades.get(ranking.query_id)
-            if grades is None:
+            if ranking.query_id not in self._grades:
                 continue
-            if ranking.query_id in run:
+            if ranking.query_id in answers:
                 raise DataError(f"query {ranking.query_id!r} has two rankings; give one for each query")
-            run[ranking.query_id] = self._hits(ranking, grades)
-        return run
+            answers[ranking.query_id] = ranking
+        _check_orders(list(answers.values()))
+        return {q: self._pattern(ranking, self._grades[q]) for q, ranking in answers.items()}
 
-    def _hits(self, ranking: Ranking, grades: Mapping[str, int]) -> dict[str, float]:
-        _check_order(ranking)
+    def _pattern(self, ranking: Ranking, grades: Mapping[str, int]) -> Pattern:
         ids = ranking.document_ids[: self._depth]
-        judged = [i for i, document_id in enumerate(ids) if document_id in grades]
-        hits = self._placeholders.first(judged[-1] + 1 if judged else 0)
-        for i in judged:
-            if ids[i] in hits:
-                raise DataError(f"ranking of query {ranking.query_id!r} holds document {ids[i]!r} twice")
-            del hits[self._placeholders.ids[i]]
-            hits[ids[i]] = -float(i)
-        return hits
+        places = [i for i, document_id in enumerate(ids) if document_id in grades]
+        found = {ids[i] for i in places}
+        if len(found) < len(places):
+            twice = next(ids[i] for i in places if ids[:i].count(ids[i]))
+            raise DataError(f"ranking of query {ranking.query_id!r} holds document {twice!r} twice")
+        missed = sorted(grade for d, grade in grades.items() if d not in found) if len(found) < len(grades) else ()
+        return tuple((i, grades[ids[i]]) for i in places), tuple(missed)
+
+    def _ask(self, patterns: Sequence[Pattern]) -> dict[Pattern, tuple[float, ...]]:
+        """trec_eval's figures of each pattern, in the order of ``measures``."""
+        import ir_measures
+
+        if not patterns:
+            return {}
+        sources = [m.in_ir_measures() for m in self.measures]
+        judged = {str(i): self._places.judged(p) for i, p in enumerate(patterns)}
+        run = {str(i): self._places.first(found[-1][0] + 1 if found else 0) for i, (found, _) in enumerate(patterns)}
+        raw: dict[Any, dict[str, float]] = {source: {} for source in sources}
+        for metric in ir_measures.pytrec_eval.evaluator(list(raw), judged).iter_calc(run):
+            raw[metric.measure][metric.query_id] = metric.value
+        columns = [raw[source] for source in sources]
+        return {
+            pattern: tuple(m.finish(column[str(i)]) for m, column in zip(self.measures, columns, strict=True))
+            for i, pattern in enumerate(patterns)
+        }
 
 
-class _Placeholders:
-    """Stand-ins for the unjudged hits of a ranking.
+class _Places:
+    """Ids that stand for places, as of a document nothing but its place and grade reaches a figure.
 
-    Of a hit without a judgement only its place reaches a figure, so its id need not be handed over: copying a dict
-    that is at hand costs a tenth of making one, and trec_eval sorts short ids faster. Hits after the last judged
-    one change nothing; a few more of them are harmless.
+    Hits after the last relevant one change nothing; a few more of them are harmless. Copying a dict that is at hand
+    costs a tenth of making one.
     """
 
     _STEP = 64
 
-    def __init__(self, judgements: Mapping[str, Mapping[str, int]]) -> None:
-        self._prefix = "~"
-        while any(d.startswith(self._prefix) for grades in judgements.values() for d in grades):
-            self._prefix += "~"
-        self.ids: list[str] = []
+    def __init__(self) -> None:
+        self._ids: list[str] = []
         self._dicts: dict[int, dict[str, float]] = {0: {}}
 
     def first(self, n: int) -> dict[str, float]:
-        """A fresh dict whose first n entries are place ``i`` -> score ``-i``; the order is decided already."""
+        """A fresh dict whose first n entries are the id of place ``i`` -> score ``-i``."""
         size = -(-n // self._STEP) * self._STEP
         if size not in self._dicts:
-            self.ids += [f"{self._prefix}{i:x}" for i in range(len(self.ids), size)]
-            self._dicts[size] = {self.ids[i]: -float(i) for i in range(size)}
+            self._ids += [f"{i:x}" for i in range(len(self._ids), size)]
+            self._dicts[size] = {self._ids[i]: -float(i) for i in range(size)}
         return self._dicts[size].copy()
+
+    def judged(self, pattern: Pattern) -> dict[str, int]:
+        """Grades by the ids of places; documents that the ranking lacks have ids of no place."""
+        found, missed = pattern
+        return {f"{i:x}": grade for i, grade in found} | {f"-{i}": grade for i, grade in enumerate(missed)}
 
 
 def _grades(query_id: str, grades: Mapping[str, int]) -> dict[str, int]:
@@ -147,26 +174,37 @@ def _grades(query_id: str, grades: Mapping[str, int]) -> dict[str, int]:
     highest = max(grades.values())
     if highest > HIGHEST_GRADE:
         raise DataError(f"query {query_id!r} has a grade of {highest}; grades go up to {HIGHEST_GRADE}. Rescale them")
-    return {document_id: int(grade) for document_id, grade in grades.items()}
+    return {document_id: int(grade) for document_id, grade in grades.items() if grade > 0}
 
 
-def _check_order(ranking: Ranking) -> None:
-    scores = np.asarray(ranking.scores, dtype=np.float32)
-    ids = ranking.document_ids
-    if len(scores) != len(ids):
-        raise DataError(f"ranking of query {ranking.query_id!r} has {len(ids)} documents but {len(scores)} scores")
-    if np.isnan(scores).any():
-        raise DataError(f"ranking of query {ranking.query_id!r} has a score that is NaN")
-    above, below = scores[:-1], scores[1:]
-    falls = above > below
-    if falls.all():
-        return
-    for i in np.flatnonzero(~falls).tolist():
-        if not (above[i] == below[i] and ids[i] >= ids[i + 1]):
-            raise DataError(
-                f"ranking of query {ranking.query_id!r} is out of order at hit {i + 2}: make rankings with "
-                "steelyard.types.ranked (score descending, ties by document id descending, no NaN)"
-            )
+def _check_orders(rankings: Sequence[Ranking]) -> None:
+    """Refuses a ranking that is not in the one order; all of them at once, as each alone is mostly short."""
+    for ranking in rankings:
+        if len(ranking.scores) != len(ranking.document_ids):
+            n, m = len(ranking.document_ids), len(ranking.scores)
+            raise DataError(f"ranking of query {ranking.query_id!r} has {n} documents but {m} scores")
+    scores = np.concatenate(
+        [np.zeros(0, np.float32), *(r.scores for r in rankings)], dtype=np.float32, casting="unsafe"
+    )
+    ends = np.cumsum([len(r.scores) for r in rankings], dtype=np.int64)
+    for hit in np.flatnonzero(np.isnan(scores))[:1]:
+        raise DataError(f"ranking of query {_owner(rankings, ends, hit)[0]!r} has a score that is NaN")
+    doubtful = np.setdiff1d(np.flatnonzero(~(scores[:-1] > scores[1:])), ends - 1, assume_unique=False)
+    tied = scores[doubtful] == scores[doubtful + 1]
+    flat = [d for r in rankings for d in r.document_ids] if len(doubtful) else []
+    pairs = zip(doubtful.tolist(), tied.tolist(), strict=True)
+    for wrong in (i for i, tie in pairs if not (tie and flat[i] >= flat[i + 1])):
+        query_id, place = _owner(rankings, ends, wrong)
+        raise DataError(
+            f"ranking of query {query_id!r} is out of order at hit {place + 2}: make rankings with "
+            "steelyard.types.ranked (score descending, ties by document id descending, no NaN)"
+        )
+
+
+def _owner(rankings: Sequence[Ranking], ends: NDArray[np.int64], hit: int) -> tuple[str, int]:
+    """The query of one of all hits in a row, and its place in the ranking."""
+    index = int(np.searchsorted(ends, hit, side="right"))
+    return rankings[index].query_id, int(hit - ends[index]) + len(rankings[index])
 
 
 def _check_ids(ids: tuple[str, ...], place: str) -> None:

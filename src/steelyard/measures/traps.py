@@ -76,9 +76,15 @@ def _outcome(query_id: str, kinds: Mapping[str, TrapKind], ranking: Ranking | No
         return TrapOutcome(query_id, Winner.NONE, ahead=False, margin=None)
     top = kinds.get(ranking.document_ids[0])
     winner = Winner.OTHER if top is None else Winner(top.value)
-    own = [(i, kinds[d]) for i, d in enumerate(ranking.document_ids) if d in kinds]
-    positive = next((i for i, kind in own if kind is TrapKind.POSITIVE), None)
-    distractor = next((i for i, kind in own if kind is not TrapKind.POSITIVE), None)
+    positive = distractor = None
+    for i, document_id in enumerate(ranking.document_ids):
+        if document_id in kinds:
+            if kinds[document_id] is TrapKind.POSITIVE:
+                positive = i if positive is None else positive
+            elif distractor is None:
+                distractor = i
+            if positive is not None and distractor is not None:
+                break
     if positive is None:
         return TrapOutcome(query_id, winner, ahead=False, margin=None)
     if distractor is None:

@@ -2,32 +2,37 @@
 
 Shapes: n documents, q queries, d dimensions, k hits, m candidates.
 
-A matrix product finds candidates; their scores are then summed again in float64 and rounded to float32. That makes a
-score a function of its two vectors alone, whatever block or position they came in, so equal vectors tie exactly and the
-tie rule of :mod:`steelyard.types` holds across blocks. No candidate is missed: the product's rounding error is bounded
-(|error| <= gamma_d |q| |v|, Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), and whatever lies
-within twice that of the k-th best is a candidate.
+A score is the sum of the products in float64 along the vectors, rounded to float32: a function of its two vectors
+alone, whatever block or position they came in. So equal vectors tie exactly, and the tie rule of :mod:`steelyard.types`
+holds across blocks. Matrix products, whose last bits depend on the shapes, only tell where that sum need not be made.
+Their rounding error is bounded (|error| <= gamma_d |q| |v|, Higham, Accuracy and Stability of Numerical Algorithms,
+section 3.1), and two ways use it:
 
-Where very many documents lie within that bound (a model whose vectors are nearly all alike) each of them is summed
-again: still exact and within the memory, but several times slower.
+* Few hits of many documents: a float32 product; whatever lies within twice its bound of the k-th best is a candidate,
+  and candidates are summed. None is missed.
+* Many candidates (few documents beside k, or a model whose vectors are nearly all alike): a float64 product; it is the
+  score already wherever everything within its bound rounds to the same float32, and only the others are summed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steelyard.errors import UsageError
-from steelyard.retrieval.order import Positions, TieOrder
+from steelyard.retrieval.order import NO_KEY, Keys, Positions, TieOrder, key_scores
 from steelyard.retrieval.protocol import Progress, silent
 from steelyard.types import Ranking, Scores, Vectors
 
 _QUERY_ROWS = 256
-_PAIR_VALUES = 1 << 22  # values of candidates summed at once: 32 MB in float64
-_UNIT = 2.0**-24  # unit roundoff of float32
+_PAIR_VALUES = 1 << 22  # float64 values made at once: 32 MB
+_DENSE = 32  # a product in float64 costs as much as summing one pair of so many
+_UNIT = {np.dtype(np.float32): 2.0**-24, np.dtype(np.float64): 2.0**-53}
+_WHOLE = 1 << 24  # up to here float32 holds every whole number
+
+Float64 = NDArray[np.float64]
 
 
 class ExactIndex:
@@ -37,17 +42,19 @@ class ExactIndex:
         ids: n document ids.
         vectors: float32[n, d]; an ``np.memmap`` is read block by block and never copied whole.
         block_rows: documents a block.
+        signs: every value of vectors and queries is 1 or -1, so that any product of them is exact.
 
     Raises:
         UsageError: the ids and vectors do not fit each other.
     """
 
-    def __init__(self, ids: Sequence[str], vectors: Vectors, block_rows: int = 8_192) -> None:
+    def __init__(self, ids: Sequence[str], vectors: Vectors, block_rows: int = 8_192, *, signs: bool = False) -> None:
         if vectors.ndim != 2 or len(vectors) != len(ids):
             raise UsageError(f"{len(ids)} ids do not fit vectors of shape {vectors.shape}")
         self._order = TieOrder(ids)
         self._vectors = vectors
         self._block_rows = max(1, block_rows)
+        self._signs = signs and vectors.shape[1] <= _WHOLE
 
     def __len__(self) -> int:
         return len(self._order)
@@ -73,72 +80,82 @@ class ExactIndex:
             wanted = (len(query_ids), self._vectors.shape[1])
             raise UsageError(f"queries have shape {queries.shape}, the index wants {wanted}")
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        tops = [_Top(self._order, k) for _ in query_ids]
+        best = np.full((len(queries), min(k, len(self))), NO_KEY, dtype=np.int64)
         for start in range(0, len(self), self._block_rows):
             block = np.ascontiguousarray(self._vectors[start : start + self._block_rows], dtype=np.float32)
             for first in range(0, len(queries), _QUERY_ROWS):
                 rows = slice(first, first + _QUERY_ROWS)
-                _search_block(queries[rows], block, start, tops[rows])
+                best[rows] = _greatest(best[rows], self._candidates(queries[rows], block, start, best[rows]))
             progress("search", start + len(block), len(self))
-        return [top.ranking(i) for i, top in zip(query_ids, tops, strict=True)]
+        return self._order.rankings(query_ids, best)
+
+    def _candidates(self, queries: Vectors, block: Vectors, start: int, best: Keys) -> Keys:
+        """int64[q, m]: keys of all documents of one block that may be among the k best; it begins at ``start``."""
+        positions = np.arange(start, start + len(block))
+        k = best.shape[1]
+        if self._signs:
+            return self._order.keys(positions, queries @ block.T)
+        if k * _DENSE >= len(block):
+            return self._order.keys(positions, _all_products(queries, block))
+        rough = queries @ block.T
+        found = _within_reach(rough, _bound(queries, block), best)
+        if np.count_nonzero(found) * _DENSE >= found.size:
+            return self._order.keys(positions, _all_products(queries, block))
+        rows, columns = np.nonzero(found)
+        return _padded(
+            rows, self._order.keys(columns + start, _inner_products(queries, block, rows, columns)), len(rough)
+        )
 
 
-class _Top:
-    """The best k found so far for one query; candidates wait until there are enough of them to sort."""
-
-    def __init__(self, order: TieOrder, k: int) -> None:
-        self._order = order
-        self.k = k
-        self._positions: list[Positions] = []
-        self._scores: list[Scores] = []
-        self._waiting = 0
-        self.threshold = -np.inf
-        """No document that scores less than this can be among the k best."""
-
-    def add(self, positions: Positions, scores: Scores) -> None:
-        """Takes candidates; no document may come twice."""
-        self._positions.append(positions)
-        self._scores.append(scores)
-        self._waiting += len(positions)
-        if self.threshold == -np.inf or self._waiting > self.k:
-            self._sort()
-
-    def ranking(self, query_id: str) -> Ranking:
-        """The k best, best first."""
-        return self._order.ranking(query_id, np.concatenate(self._positions), np.concatenate(self._scores), self.k)
-
-    def _sort(self) -> None:
-        positions, scores = np.concatenate(self._positions), np.concatenate(self._scores)
-        positions, scores = self._order.best(positions, scores, self.k)
-        self._positions, self._scores, self._waiting = [positions], [scores], 0
-        if len(scores) == self.k:
-            self.threshold = float(scores[-1])
+def _greatest(best: Keys, candidates: Keys) -> Keys:
+    """int64[q, k]: the k greatest of int64[q, k] and int64[q, m], in any order."""
+    both = np.concatenate([best, candidates], axis=1)
+    k, total = best.shape[1], both.shape[1]
+    return np.partition(both, total - k, axis=1)[:, total - k :] if total > k else both
 
 
-def _search_block(queries: Vectors, block: Vectors, start: int, tops: Sequence[_Top]) -> None:
-    """Offers every top the candidates among one block of documents, which begin at position ``start``."""
-    rough = queries @ block.T
-    error = _error_bound(queries, block)
-    floor = np.array([top.threshold for top in tops]) - error
-    k = tops[0].k
-    if k < len(block):
-        kth = np.partition(rough, len(block) - k, axis=1)[:, len(block) - k]
-        floor = np.maximum(floor, kth - 2 * error)
-    rows, columns = np.nonzero(~(rough < floor[:, None]))  # NaN passes, to be refused where it is sorted
-    exact = _inner_products(queries, block, rows, columns)
-    bounds = np.searchsorted(rows, np.arange(len(tops) + 1))
-    for top, (a, b) in zip(tops, pairwise(bounds), strict=True):
-        if b > a:
-            top.add(columns[a:b] + start, exact[a:b])
+def _within_reach(rough: Scores, bound: Float64, best: Keys) -> NDArray[np.bool_]:
+    """bool[q, n]: whether a score can be among the k best, given those so far and all of this block."""
+    k = best.shape[1]
+    least = best.min(axis=1)
+    floor = np.where(least == NO_KEY, -np.inf, key_scores(least)) - bound
+    if k < rough.shape[1]:
+        kth = np.partition(rough, rough.shape[1] - k, axis=1)[:, rough.shape[1] - k]
+        floor = np.maximum(floor, kth - 2 * bound)
+    return np.asarray(~(rough < floor[:, None]))  # NaN passes, to be refused where keys are made
 
 
-def _error_bound(queries: Vectors, block: Vectors) -> NDArray[np.float64]:
-    """float64[q]: how far a product in float32, summed in any order, may lie from the exact one once rounded."""
-    d = queries.shape[1]
-    gamma = (d + 1) * _UNIT / (1 - (d + 1) * _UNIT)
+def _padded(rows: Positions, keys: Keys, count: int) -> Keys:
+    """int64[count, m] from keys of ascending rows, each row filled up with :data:`NO_KEY`."""
+    counts = np.bincount(rows, minlength=count)
+    out = np.full((count, int(counts.max(initial=0))), NO_KEY, dtype=np.int64)
+    starts = np.cumsum(counts) - counts
+    out[rows, np.arange(len(rows)) - starts[rows]] = keys
+    return out
+
+
+def _bound(queries: Vectors, block: Vectors, dtype: type[np.floating] = np.float32) -> Float64:
+    """float64[q]: how far a product in ``dtype``, summed in any order, may lie from the exact one once rounded."""
+    d, unit = queries.shape[1], _UNIT[np.dtype(dtype)]
+    gamma = (d + 1) * unit / (1 - (d + 1) * unit)
     longest = float(np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64).max()))
     lengths = np.sqrt(np.einsum("ij,ij->i", queries, queries, dtype=np.float64))
-    return np.asarray(gamma * longest * lengths + np.finfo(np.float32).tiny, dtype=np.float64)
+    return np.asarray(gamma * longest * lengths + np.finfo(dtype).tiny, dtype=np.float64)
+
+
+def _all_products(queries: Vectors, block: Vectors) -> Scores:
+    """float32[q, n]: every score, by float64 products where their last bits cannot reach it."""
+    exact = np.empty((len(queries), len(block)), dtype=np.float32)
+    bound = 2 * _bound(queries, block, np.float64)[:, None]  # that of the product and that of the sum
+    wide = queries.astype(np.float64)
+    step = max(1, _PAIR_VALUES // max(queries.shape))
+    for a in range(0, len(block), step):
+        part = slice(a, a + step)
+        product = wide @ block[part].T.astype(np.float64)
+        exact[:, part] = product - bound
+        rows, columns = np.nonzero(exact[:, part] != (product + bound).astype(np.float32))
+        exact[rows, columns + a] = _inner_products(queries, block, rows, columns + a)
+    return exact
 
 
 def _inner_products(queries: Vectors, block: Vectors, rows: Positions, columns: Positions) -> Scores:

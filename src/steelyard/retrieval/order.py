@@ -11,6 +11,13 @@ from steelyard.types import Ranking, Scores
 
 Positions = NDArray[np.int64]
 """int64[m], indices into the documents"""
+Keys = NDArray[np.int64]
+"""int64[q, m], score and tie rule in one number, the better document the greater"""
+
+NO_KEY = np.iinfo(np.int64).min
+"""Less than the key of any document."""
+_MAGNITUDE = np.int32(0x7FFFFFFF)
+_LOW = np.int64(0xFFFFFFFF)
 
 
 class TieOrder:
@@ -25,6 +32,7 @@ class TieOrder:
         descending = sorted(range(len(self.ids)), key=self.ids.__getitem__, reverse=True)
         self._place = np.empty(len(self.ids), dtype=np.int64)
         self._place[descending] = np.arange(len(self.ids))
+        self._rising = np.array([self.ids[i] for i in reversed(descending)], dtype=object)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -49,3 +57,35 @@ class TieOrder:
         """The k best as a :class:`Ranking`."""
         positions, scores = self.best(positions, np.asarray(scores, dtype=np.float32), k)
         return Ranking(query_id, tuple(self.ids[i] for i in positions.tolist()), scores)
+
+    def keys(self, positions: Positions, scores: Scores) -> Keys:
+        """One whole number a scored document; by it the greatest are the best, ties included.
+
+        Args:
+            positions: int64[m], which documents.
+            scores: float32[..., m], theirs.
+
+        Raises:
+            ValueError: a score is NaN.
+        """
+        if np.isnan(scores).any():
+            raise ValueError("a score is NaN")
+        bits = (scores + np.float32(0)).view(np.int32)  # -0.0 becomes 0.0
+        rising = bits ^ ((bits >> np.int32(31)) & _MAGNITUDE)
+        return (rising.astype(np.int64) << np.int64(32)) | (len(self) - 1 - self._place[positions])
+
+    def rankings(self, query_ids: Sequence[str], keys: Keys) -> list[Ranking]:
+        """One ranking a query from int64[q, k] of :meth:`keys`; :data:`NO_KEY` stands for no document."""
+        keys = np.sort(keys, axis=1)[:, ::-1]
+        lengths = np.count_nonzero(keys != NO_KEY, axis=1).tolist()
+        rows = self._rising[np.where(keys == NO_KEY, 0, keys & _LOW)].tolist()
+        scores = key_scores(keys)
+        return [
+            Ranking(q, tuple(row[:n]), own[:n]) for q, row, own, n in zip(query_ids, rows, scores, lengths, strict=True)
+        ]
+
+
+def key_scores(keys: Keys) -> Scores:
+    """The float32 scores in :meth:`TieOrder.keys`; of :data:`NO_KEY` NaN."""
+    rising = (keys >> np.int64(32)).astype(np.int32)
+    return (rising ^ ((rising >> np.int32(31)) & _MAGNITUDE)).view(np.float32)

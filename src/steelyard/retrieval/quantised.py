@@ -46,7 +46,7 @@ class QuantisedIndex:
 
     def __init__(self, ids: Sequence[str], vectors: Vectors, precision: Precision, rescore: int = 0) -> None:
         self._precision = precision
-        self._index = ExactIndex(ids, quantised(vectors, precision))
+        self._index = ExactIndex(ids, quantised(vectors, precision), signs=precision == "binary")
         self._rescore = rescore if precision != "float32" else 0
         self._full = vectors if self._rescore else vectors[:0]
         self._row = {i: row for row, i in enumerate(ids)} if self._rescore else {}
