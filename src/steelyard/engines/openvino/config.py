@@ -1,0 +1,101 @@
+"""How the OpenVINO engine is to run, and what it says of itself. OpenVINO is not imported."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from steelyard.engines.packages import installed
+from steelyard.engines.plan import TOKENS_A_BATCH
+from steelyard.engines.protocol import EngineInfo
+from steelyard.engines.torch.config import locate
+from steelyard.engines.torch.files import PICKLE, digest, weight_files
+from steelyard.errors import MissingExtraError, WeightsError
+from steelyard.models.hub import default_cache_dir, find
+from steelyard.models.recipe import Recipe
+
+ARCHITECTURES = ("bert", "xlm-roberta", "qwen3")
+EXTRA = "openvino"
+_GRAPH = 1
+"""Raised whenever the graph that is written changes, so that no graph of an earlier release is read back."""
+_PACKAGES = ("openvino", "tokenizers")
+_NOT_THE_NUMBERS = {"title", "languages", "licence", "published", "trained_on", "notes", "sources", "backends"}
+Weights = Literal["int8", "fp32"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVinoConfig:
+    """How to run.
+
+    Attributes:
+        weights: ``int8``, a scale for every output channel, or ``fp32``; multiplied in fp32 both.
+        budget: tokens a batch at the most; a longer text runs alone.
+        threads: of the processor; None for ``OMP_NUM_THREADS``, else all.
+        cache: where finished graphs are kept; None for ``$STEELYARD_CACHE/openvino``.
+    """
+
+    weights: Weights = "int8"
+    budget: int = TOKENS_A_BATCH
+    threads: int | None = None
+    cache: Path | None = None
+
+    def properties(self, environment: Mapping[str, str] | None = None) -> dict[str, object]:
+        """What the processor plugin is told."""
+        given = (os.environ if environment is None else environment).get("OMP_NUM_THREADS", "")
+        threads = self.threads or (int(given) if given.isdecimal() else 0)
+        asked: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        return asked | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
+
+
+def folder_of(recipe: Recipe) -> Path:
+    """The folder that holds a recipe's files.
+
+    Raises:
+        WeightsError: it is nowhere, or holds a pickle that only torch can convert.
+    """
+    found = None if recipe.sources.folder else find(recipe)
+    if found and (found / PICKLE).is_file() and not any(found.glob("*.safetensors")) and not installed("torch"):
+        raise WeightsError(
+            f"{found}: published as a pickle, which is converted once, by torch: pip install 'steelyard[torch]', then "
+            f"steelyard models pull {recipe.name}"
+        )
+    return locate(recipe)
+
+
+def describe(recipe: Recipe, folder: Path, config: OpenVinoConfig) -> EngineInfo:
+    """What an engine says of itself before it loads anything.
+
+    Raises:
+        MissingExtraError: openvino, safetensors or tokenizers is not installed.
+        WeightsError: there are no weights in the folder.
+    """
+    missing = [p for p in (*_PACKAGES, "safetensors") if not installed(p)]
+    if missing:
+        raise MissingExtraError(f"the OpenVINO engine ({', '.join(missing)})", f"pip install 'steelyard[{EXTRA}]'")
+    what = {
+        "recipe": recipe.model_dump(mode="json", exclude=_NOT_THE_NUMBERS),
+        "graph": graph_name(folder, recipe.architecture or "", config),
+        "versions": [f"{p}=={metadata.version(p)}" for p in _PACKAGES],
+        "tokenizer": digest(folder.glob("tokenizer.json")),
+    }
+    name = hashlib.sha256(json.dumps(what, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+    backend = f"openvino-{config.weights}"
+    return EngineInfo(recipe.name, backend, recipe.dimension, recipe.max_tokens, f"{recipe.name}/{backend}/{name}")
+
+
+def graph_name(folder: Path, architecture: str, config: OpenVinoConfig) -> str:
+    """Names a finished graph: changes with the checkpoint, the type of its weights, OpenVINO and this package."""
+    files = digest([*weight_files(folder), *folder.glob("config.json")])
+    made = f"{architecture}/{config.weights}/{_GRAPH}/openvino {metadata.version('openvino')}/{files}"
+    return f"{config.weights}-{hashlib.sha256(made.encode()).hexdigest()[:16]}"
+
+
+def cache_folder(config: OpenVinoConfig) -> Path:
+    """Where finished graphs are kept."""
+    return config.cache or default_cache_dir().parent / "openvino"
