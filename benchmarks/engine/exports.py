@@ -137,7 +137,7 @@ def _export(recipe: Recipe, path: Path) -> None:
         torch.onnx.export(
             trunk(recipe),
             (sample, sample),
-            path,
+            str(path),
             input_names=["input_ids", "attention_mask"],
             output_names=["states"],
             dynamic_axes=axes,

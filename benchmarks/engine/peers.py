@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import exports
 import numpy as np
 import torch
 
+from steelyard.engines.openvino.config import OpenVinoConfig, Weights
+from steelyard.engines.openvino.encoder import OpenVinoEncoder
 from steelyard.engines.torch.config import TorchConfig
 from steelyard.engines.torch.encoder import TorchEncoder
 from steelyard.engines.torch.precision import Precision
@@ -42,19 +45,18 @@ def sentence_transformers(recipe: Recipe, dtype: torch.dtype) -> Encode:
     return encode
 
 
+def steelyard_openvino(recipe: Recipe, weights: Weights = "int8") -> Encode:
+    encoder = OpenVinoEncoder(recipe, OpenVinoConfig(weights, threads=torch.get_num_threads()))
+    return lambda texts: encoder.encode(texts, Role.DOCUMENT)
+
+
 def onnxruntime_int8(recipe: Recipe) -> Encode:
     """Exported by torch, dynamically quantised by onnxruntime's own tool; sorted by length, batches of 32."""
     import onnxruntime as ort
-    from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    folder = Path(str(recipe.sources.folder))
-    plain, small = folder / "model.onnx", folder / "model-int8.onnx"
-    if not small.exists():
-        _export(recipe, plain)
-        quantize_dynamic(plain, small, weight_type=QuantType.QInt8, per_channel=True, use_external_data_format=True)
     options = ort.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    session = ort.InferenceSession(str(small), options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(str(exports.onnx_int8(recipe)), options, providers=["CPUExecutionProvider"])
 
     def forward(ids: Any, mask: Any) -> Any:
         return torch.from_numpy(session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0])
@@ -63,54 +65,25 @@ def onnxruntime_int8(recipe: Recipe) -> Encode:
 
 
 def openvino_int8(recipe: Recipe) -> Encode:
-    """Weights compressed to int8 by NNCF's rule of symmetric channels, compiled for throughput on this processor."""
-    import nncf
+    """Weights compressed to int8 by NNCF; sorted by length, batches of 32."""
+    return _openvino(recipe, exports.openvino_int8(recipe))
+
+
+def openvino_w8a8(recipe: Recipe) -> Encode:
+    """Weights and activations quantised by NNCF; sorted by length, batches of 32."""
+    return _openvino(recipe, exports.openvino_w8a8(recipe))
+
+
+def _openvino(recipe: Recipe, path: Path) -> Encode:
     import openvino as ov
 
-    folder = Path(str(recipe.sources.folder))
-    path = folder / "openvino-int8.xml"
-    core = ov.Core()
-    if not path.exists():
-        sample = torch.ones(2, 9, dtype=torch.int64)
-        model = ov.convert_model(_module(recipe), example_input={"input_ids": sample, "attention_mask": sample})
-        ov.save_model(nncf.compress_weights(model), path, compress_to_fp16=False)
-    compiled = core.compile_model(path, "CPU", {"INFERENCE_NUM_THREADS": torch.get_num_threads()})
+    asked = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "PERFORMANCE_HINT": "LATENCY"}
+    compiled = ov.Core().compile_model(path, "CPU", asked)
 
     def forward(ids: Any, mask: Any) -> Any:
-        return torch.from_numpy(compiled({"input_ids": ids, "attention_mask": mask})[0])
+        return torch.from_numpy(compiled({"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0])
 
     return _padded(recipe, forward)
-
-
-class _Trunk(torch.nn.Module):
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, input_ids: Any, attention_mask: Any) -> Any:
-        return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-
-
-def _module(recipe: Recipe) -> Any:
-    from transformers import AutoModel
-
-    model = AutoModel.from_pretrained(recipe.sources.folder, dtype=torch.float32, attn_implementation="eager")
-    model.config.use_cache = False
-    return _Trunk(model).eval()
-
-
-def _export(recipe: Recipe, path: Path) -> None:
-    sample = torch.ones(2, 9, dtype=torch.int64)
-    axes = {"input_ids": {0: "n", 1: "t"}, "attention_mask": {0: "n", 1: "t"}, "states": {0: "n", 1: "t"}}
-    torch.onnx.export(
-        _module(recipe),
-        (sample, sample),
-        path,
-        input_names=["input_ids", "attention_mask"],
-        output_names=["states"],
-        dynamic_axes=axes,
-        dynamo=False,
-    )
 
 
 def _padded(recipe: Recipe, forward: Callable[[Any, Any], Any]) -> Encode:
