@@ -197,9 +197,20 @@ def test_measured_costs_go_before_times_of_the_run() -> None:
     assert report.pace is not None
     assert (report.pace.source, report.pace.left_out) == ("costs", ("minilm-en",))
     bars = {b.key: b.figures for b in report.costs}
-    assert list(bars) == ["p50_ms", "p95_ms", "load_s", "memory_gb", "storage_gb"]
-    assert bars["storage_gb"]["bm25"].value == pytest.approx(0.256)
+    assert list(bars) == ["p50_ms", "p95_ms", "load_s", "memory_gb"]  # bm25 keeps no vectors: one bar says nothing
     assert bars["memory_gb"]["bm25"].value == pytest.approx(1.05)
+
+
+def test_storage_is_that_of_the_vectors_as_they_are_kept() -> None:
+    suite = trap_suite(8)
+    sizes = {
+        "e5-small": 1.536, "e5-small[dim=96,precision=binary]": 0.012, "bm25 + e5-small": 1.536,
+        "e5-small[precision=int8]": 0.384001536, "e5-small[precision=binary,rescore=20]": 0.048 + 1.536,
+    }  # fmt: skip
+    records = [weighed(name, suite, 16, costs=cost(1.0, 384)) for name in ("bm25", *sizes)]
+    report = compose(result_of(suite, tuple(records)))
+    (bars,) = [b.figures for b in report.costs if b.key == "storage_gb"]
+    assert {name: figure.value for name, figure in bars.items()} == pytest.approx(sizes)
 
 
 # Figures

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from steelyard.bench.facts import facts_of
 from steelyard.bench.result import SystemRecord
 from steelyard.cost.figure import Figure
 from steelyard.cost.record import CostRecord
@@ -122,9 +123,10 @@ def _of(read: Callable[[CostRecord], Figure | None], factor: float = 1.0) -> Rea
     return reader
 
 
-def _storage(costs: CostRecord) -> Figure | None:
-    kept = [s for s in costs.storage if s.precision == "float32" and s.dimension == costs.dimension]
-    return _once(float(kept[0].bytes_per_million)) if kept else None
+def _storage(system: SystemRecord) -> Figure | None:
+    """Of the vectors as the system keeps them; None where it keeps none, or was not measured here."""
+    stored = facts_of(system).storage_gb if cost_source([system]) == "costs" else None
+    return _once(stored) if stored else None
 
 
 def _per_text(costs: CostRecord) -> Figure | None:
@@ -161,6 +163,6 @@ _MEASURED: dict[str, Reader] = {
     "load_s": _of(lambda c: c.load_seconds),
     "memory_gb": _of(lambda c: c.peak_rss_bytes, 1e-9),
     "gpu_gb": _of(lambda c: c.gpu_bytes, 1e-9),
-    "storage_gb": _of(_storage, 1e-9),
+    "storage_gb": _storage,
     "million_texts": _of(lambda c: c.bill.million_texts if c.bill else None),
 }
