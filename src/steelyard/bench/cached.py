@@ -72,7 +72,7 @@ class CachedEncoder(BaseEncoder):
         print_of = self.info.fingerprint
         asked = "default" if instruction is None else f"given:{instruction}"
         keys = [key_of(print_of, role.value, asked, t) for t in texts]
-        known = _look_up(self._cache, keys, self._use)
+        known = look_up(self._cache, keys, self._use)
         self._use.found += len(known)
         missing = [i for i, k in enumerate(keys) if k not in known]
         done = len(known)
@@ -83,7 +83,7 @@ class CachedEncoder(BaseEncoder):
                 rows = self._inner.encode([texts[i] for i in some], role, instruction)
             fresh = [(keys[i], rows[j]) for j, i in enumerate(some)]
             known.update(fresh)
-            _store(self._cache, print_of, fresh, self._use)
+            store(self._cache, print_of, fresh, self._use)
             self._use.computed += len(some)
             done += len(some)
             self._on_batch(done, len(texts))
@@ -111,19 +111,20 @@ class CachedReranker(BaseReranker):
         print_of = self.info.fingerprint
         asked = "default" if instruction is None else f"given:{instruction}"
         keys = [key_of(print_of, "pair", asked, query, d) for d in documents]
-        known = _look_up(self._cache, keys, self._use)
+        known = look_up(self._cache, keys, self._use)
         self._use.found += len(known)
         missing = [i for i, k in enumerate(keys) if k not in known]
         if missing:
             scores = self._inner.score(query, [documents[i] for i in missing], instruction)
             fresh = [(keys[i], scores[j : j + 1]) for j, i in enumerate(missing)]
             known.update(fresh)
-            _store(self._cache, print_of, fresh, self._use)
+            store(self._cache, print_of, fresh, self._use)
             self._use.computed += len(missing)
         return np.concatenate([known[k] for k in keys])
 
 
-def _look_up(cache: VectorCache | None, keys: Sequence[bytes], use: CacheUse) -> dict[bytes, Vectors]:
+def look_up(cache: VectorCache | None, keys: Sequence[bytes], use: CacheUse) -> dict[bytes, Vectors]:
+    """What the cache knows of the keys; a cache that cannot be read is noted in ``use`` and knows nothing."""
     if cache is None:
         return {}
     try:
@@ -133,7 +134,8 @@ def _look_up(cache: VectorCache | None, keys: Sequence[bytes], use: CacheUse) ->
         return {}
 
 
-def _store(cache: VectorCache | None, model: str, items: list[tuple[bytes, Vectors]], use: CacheUse) -> None:
+def store(cache: VectorCache | None, model: str, items: list[tuple[bytes, Vectors]], use: CacheUse) -> None:
+    """Keeps what was computed; a cache that cannot be written is noted in ``use``, once."""
     if cache is None or use.trouble:
         return
     try:

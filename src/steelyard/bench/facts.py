@@ -12,7 +12,7 @@ from steelyard.cost.record import CostRecord
 from steelyard.errors import SteelyardError
 from steelyard.models.recipe import Published, Recipe
 from steelyard.retrieval.expression import Fuse, Leaf, Node, Rerank, leaves, parse, single_options
-from steelyard.retrieval.vocabulary import BM25, MAXSIM, MAXSIM_MODEL, check, recipe_of
+from steelyard.retrieval.vocabulary import BM25, MAXSIM, MAXSIM_MODEL, check, late_recipe, recipe_of
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,8 @@ def _parsed(name: str) -> Node | None:
 
 
 def _recipe(leaf: Leaf) -> Recipe | None:
+    if leaf.scheme == MAXSIM:
+        return late_recipe(leaf)
     options = single_options(leaf)
     named = options.get("model", MAXSIM_MODEL) if leaf.name == MAXSIM and not leaf.scheme else options.get("recipe")
     return recipe_of(Leaf(str(named))) if named else recipe_of(leaf)

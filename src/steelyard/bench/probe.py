@@ -99,6 +99,7 @@ class Round(_Frozen):
     gpu_bytes: int | None
     bytes_read: int | None
     weights: tuple[str, ...]
+    engines: tuple[str, ...] = ()
     dimension: int = 0
     all_texts_seconds: float | None = None
     tokens_per_text: float | None = None
@@ -112,10 +113,11 @@ class Round(_Frozen):
 
 @dataclass(frozen=True)
 class Built:
-    """A system, and its encoder where it is nothing but one."""
+    """A system, its encoder where it is nothing but one, and which backends run its models."""
 
     system: Retriever
     encoder: Encoder | None
+    engines: tuple[str, ...] = ()
 
 
 def build(node: Node) -> Built:
@@ -126,8 +128,10 @@ def build(node: Node) -> Built:
         seen.append(encoder)
         return encoder
 
-    system = Workshop(wrap_encoder=keep).build(node)
-    return Built(system, seen[0] if isinstance(node, Leaf) and len(seen) == 1 else None)
+    workshop = Workshop(wrap_encoder=keep)
+    system = workshop.build(node)
+    encoder = seen[0] if isinstance(node, Leaf) and len(seen) == 1 else None
+    return Built(system, encoder, tuple(map(str, workshop.engines(node))))
 
 
 def measure(job: Job, emit: Emit, open_system: Callable[[], Built]) -> Round:
@@ -152,6 +156,7 @@ def measure(job: Job, emit: Emit, open_system: Callable[[], Built]) -> Round:
         gpu_bytes=gpu_memory(),
         bytes_read=None if read is None or read_before is None else read - read_before,
         weights=tuple(sorted(map(str, _weight_files() - before))),
+        engines=built.engines,
         dimension=built.encoder.info.dimension if built.encoder else 0,
     )
     figures = _figures(built, job, open_system) if job.kind == "costs" else {}

@@ -13,6 +13,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from steelyard.cost.record import CostRecord
+from steelyard.engines.chosen import Chosen
 from steelyard.errors import ResultError
 
 SCHEMA = "steelyard.result/1"
@@ -99,6 +100,7 @@ class SystemRecord(_Frozen):
     Attributes:
         name: canonical expression.
         fingerprints: of the engines that computed.
+        engines: which backend ran each model, and why; empty in results of before this was kept.
         values: measure -> one value a query, in the order of ``Result.queries``; None where not defined.
         winners: kind of the document that won, for suites with trap annotations; aligned like ``values``.
         top: first hits of every query; aligned likewise.
@@ -110,6 +112,7 @@ class SystemRecord(_Frozen):
 
     name: str
     fingerprints: tuple[str, ...] = ()
+    engines: tuple[Chosen, ...] = ()
     values: dict[str, tuple[float | None, ...]] = Field(default_factory=dict)
     winners: tuple[str, ...] = ()
     top: tuple[tuple[Top, ...], ...] = ()

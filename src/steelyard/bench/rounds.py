@@ -94,6 +94,7 @@ def record(node: Node, taken: Sequence[Taken], setting: Setting) -> CostRecord:
         price=setting.price,
         bill=bill(setting.price, rates, tokens.value if tokens else None) if setting.price else None,
         check=check(taken),
+        engines=tuple(dict.fromkeys(e for r in rounds for e in r.engines)),
         notes=_notes(node, taken, setting),
     )
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from steelyard.bench.cache import VectorCache
 from steelyard.bench.cached import CachedEncoder, CachedReranker, CacheUse
+from steelyard.bench.cached_sparse import CachedSparse
 from steelyard.bench.environment import read_environment
 from steelyard.bench.held import HeldEncoder, HeldReranker
 from steelyard.bench.outcome import outcome
@@ -164,6 +165,7 @@ def _bench(suite: Suite, config: WeighConfig, watch: Watcher) -> _Bench:
     builder = Workshop(
         wrap_encoder=lambda e: HeldEncoder(CachedEncoder(e, config.cache, use, on_batch), use),
         wrap_reranker=lambda r: HeldReranker(CachedReranker(r, config.cache, use), use),
+        wrap_sparse=lambda e: CachedSparse(e, config.cache, use, on_batch),
     )
     return _Bench(builder, use, Evaluator(suite.judgements, config.measures))
 
@@ -174,14 +176,15 @@ def _weigh_one(node: Node, suite: Suite, config: WeighConfig, bench: _Bench, wat
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", TruncationWarning)
         try:
-            rankings, timing, prints = _run(node, suite, config, bench.builder, watch.step)
+            rankings, timing = _run(node, suite, config, bench.builder, watch.step)
         except SteelyardError as wrong:
             return SystemRecord(name=str(node), error=str(wrong), notes=notes(node))
     spared = CacheRecord(found=use.found - before[0], computed=use.computed - before[1], trouble=use.trouble)
     values, winners, top = outcome(suite, rankings, bench.evaluator, config.kept_hits)
     return SystemRecord(
         name=str(node),
-        fingerprints=prints,
+        fingerprints=bench.builder.fingerprints(node),
+        engines=bench.builder.engines(node),
         values=values,
         winners=winners,
         top=top,
@@ -204,14 +207,14 @@ def _cuts(warned: Sequence[TruncationWarning]) -> list[str]:
 
 def _run(
     node: Node, suite: Suite, config: WeighConfig, builder: Workshop, step: Callable[[str, int, int], None]
-) -> tuple[list[Ranking], Timing, tuple[str, ...]]:
+) -> tuple[list[Ranking], Timing]:
     system = builder.build(node)
     start = time.perf_counter()
     system.index(suite.documents, step)
     indexed = time.perf_counter()
     rankings = system.search(suite.queries, min(config.depth, len(suite.documents)), step)
     timing = Timing(index_seconds=indexed - start, search_seconds=time.perf_counter() - indexed)
-    return rankings, timing, builder.fingerprints(node)
+    return rankings, timing
 
 
 def _frame(suite: Suite, config: WeighConfig) -> Result:

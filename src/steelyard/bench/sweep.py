@@ -15,7 +15,7 @@ from steelyard.bench.result import Result
 from steelyard.cost.storage import Precision, Storage, storage
 from steelyard.errors import UsageError
 from steelyard.retrieval.expression import Fuse, Leaf, Node, Rerank, Value, leaves, parse, single_options
-from steelyard.retrieval.vocabulary import check, options_of, recipe_of
+from steelyard.retrieval.vocabulary import DENSE, check, options_of, recipe_of
 from steelyard.stats.intervals import Interval
 
 LADDER = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 2560, 3072, 4096)
@@ -139,10 +139,12 @@ def instruction_of(node: Node) -> str | None:
 
 
 def storage_of(node: Node) -> Storage | None:
-    """What a million documents take in a system that is one encoder of known dimension."""
+    """What a million documents take in a system that is one encoder of one vector a text, of known dimension."""
     if not isinstance(node, Leaf):
         return None
     options = single_options(node)
+    if options.get("head", DENSE) != DENSE:
+        return None
     recipe = recipe_of(node)
     dimension = int(options.get("dim", recipe.dimension if recipe else 0))
     if not dimension:

@@ -111,6 +111,7 @@ class CostRecord(_Frozen):
         price: as given.
         bill: what a million texts and tokens come to.
         check: agreement with the outside measurement.
+        engines: which backend ran each model, and why, in sentences.
         notes: what a reader must know.
     """
 
@@ -139,4 +140,5 @@ class CostRecord(_Frozen):
     price: Price | None = None
     bill: Bill | None = None
     check: Check | None = None
+    engines: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

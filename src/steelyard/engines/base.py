@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -84,16 +84,7 @@ class BaseEncoder(ABC):
             raise EngineError(f"{self.info.model}: the vector of text {bad} holds a value that is not finite")
 
     def _report_overlong(self, texts: Sequence[str], role: Role, instruction: str | None) -> None:
-        limit = self.info.max_tokens
-        longest = max(map(len, texts)) + len(instruction or "") + 200
-        if limit is None or longest * 4 < limit:  # under 4 tokens a character nothing can be cut
-            return
-        counts = self.count_tokens(texts, role, instruction)
-        if counts is None:
-            return
-        cut = sum(n > limit for n in counts)
-        if cut:
-            warnings.warn(TruncationWarning(self.info.model, cut, len(texts), limit, max(counts)), stacklevel=3)
+        report_overlong(self.info, lambda: self.count_tokens(texts, role, instruction), texts, instruction)
 
 
 class BaseReranker(ABC):
@@ -121,6 +112,30 @@ class BaseReranker(ABC):
     def close(self) -> None:
         """Nothing to free unless a subclass says so."""
         return
+
+
+def report_overlong(
+    info: EngineInfo,
+    count: Callable[[], Sequence[int] | None],
+    texts: Sequence[str],
+    instruction: str | None = None,
+) -> None:
+    """Warns with a :class:`TruncationWarning` where texts are longer than the engine reads.
+
+    Args:
+        info: of the engine.
+        count: gives the tokens of each text; not called where none can be too long.
+        texts: one or more.
+        instruction: that is put before them.
+    """
+    limit = info.max_tokens
+    longest = max(map(len, texts)) + len(instruction or "") + 200
+    if limit is None or longest * 4 < limit:  # under 4 tokens a character nothing can be cut
+        return
+    counts = count()
+    cut = sum(n > limit for n in counts or ())
+    if counts and cut:
+        warnings.warn(TruncationWarning(info.model, cut, len(texts), limit, max(counts)), stacklevel=4)
 
 
 def distinct(texts: Sequence[str]) -> tuple[list[str], list[int]]:

@@ -138,7 +138,8 @@ def remarks(costs: Costs) -> list[str]:
         )
     shared = [n for n in records[0].notes if all(n in r.notes for r in records)]
     own = [f"{name}: {n}" for name, r in costs.items() for n in r.notes if n not in shared]
-    return [*lines, *shared, *own]
+    engines = dict.fromkeys(f"{e}." for r in records for e in r.engines)
+    return [*lines, *engines, *shared, *own]
 
 
 def column_cells(figures: Sequence[Figure | None], *, more: bool) -> list[str]:

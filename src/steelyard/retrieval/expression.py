@@ -5,7 +5,8 @@
     system  :=  fused ( ">>" leaf )*                 >> reranks what stands before it
     fused   :=  term ( "+" term )*                   +  fuses; binds tighter than >>
     term    :=  leaf  |  "(" system ")" options?
-    leaf    :=  ( NAME | SCHEME ":" NAME "@" URL | "folder:" PATH ) options?
+    leaf    :=  ( model | "maxsim:" model | SCHEME ":" NAME "@" URL ) options?
+    model   :=  NAME | "folder:" PATH
     options :=  "[" KEY "=" VALUE ( "|" VALUE )* ( "," KEY "=" VALUE ... )* "]"
 
 A value is a bare word, a number, or a JSON string in double quotes. Several values make a sweep, which
@@ -35,6 +36,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _REMOTE = re.compile(r"(openai|rerank):")
 _REMOTE_NAME = re.compile(r"[^\s@\[\]()|,\"]+")
 _URL = re.compile(r"https?://(?:\[[0-9a-fA-F:.]+\])?[^\s\[\]()|,\"]*")
+_LATE = re.compile(r"maxsim:")
 _PATH = re.compile(r"folder:([^\s\[\]()|,\"]+)")
 _QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
 _WORD = re.compile(r"[A-Za-z0-9_./:%+-]+")
@@ -47,8 +49,9 @@ class Leaf:
     """One named part: a lexical method, a model, a reranker, an endpoint or a folder.
 
     Attributes:
-        name: as typed: ``bm25``, ``e5-small``; the model's name for an endpoint; the path for a folder.
-        scheme: empty, ``openai``, ``rerank`` or ``folder``.
+        name: as typed: ``bm25``, ``e5-small``; the model's name for an endpoint; the path for a folder; the model
+            behind ``maxsim:``, which may be ``folder:PATH``.
+        scheme: empty, ``openai``, ``rerank``, ``folder`` or ``maxsim``.
         url: base URL of an endpoint, else empty.
         options: see :data:`Options`.
         column: where it stands in the source; not part of its value.
@@ -251,6 +254,8 @@ class _Parser:
         column = self.at
         if self.match(_REMOTE):
             return self.remote(column)
+        if self.match(_LATE):
+            return self.late(column)
         path = self.match(_PATH)
         if path:
             return Leaf(path[1], "folder", "", self.options(), column)
@@ -258,8 +263,14 @@ class _Parser:
         if not name:
             raise self.error(f"expected {wanted}")
         if self.source.startswith(":", self.at):
-            raise self.error("a scheme is openai:, rerank: or folder:", column)
+            raise self.error("a scheme is openai:, rerank:, folder: or maxsim:", column)
         return Leaf(name[0], "", "", self.options(), column)
+
+    def late(self, column: int) -> Leaf:
+        model = self.match(_PATH) or self.match(_NAME)
+        if not model:
+            raise self.error("expected a model, as in maxsim:bge-m3 or maxsim:folder:./my-model")
+        return Leaf(model[0], "maxsim", "", self.options(), column)
 
     def remote(self, column: int) -> Leaf:
         scheme = self.source[column : self.at - 1]

@@ -15,7 +15,8 @@ from steelyard.types import Role, Scores, Vectors
 
 KEPT_BYTES = 256 << 20
 _DOCUMENTS_AT_ONCE = 32
-_WORST = -1.0  # the least a cosine can be
+WORST = -1.0
+"""The score of a document without tokens: the least that a cosine can be."""
 
 
 class MaxSimReranker(BaseReranker):
@@ -116,5 +117,5 @@ def max_sim(query_states: Vectors, document_states: Vectors) -> float:
         document_states: float32[b, d], unit rows.
     """
     if not len(document_states):
-        return _WORST
+        return WORST
     return float((query_states @ document_states.T).max(axis=1).mean())

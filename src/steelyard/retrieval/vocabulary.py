@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from steelyard.errors import ExpressionError
+from steelyard.engines.load import Gives, backend_name
+from steelyard.errors import ExpressionError, UsageError
 from steelyard.models.folder import read_recipe
 from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe, recipe_names
@@ -51,7 +52,9 @@ _KEPT = {
         int, "first hits put in the order of their float32 vectors, where precision is less (0)", 0, 100_000
     ),
 }
-_DENSE = _INSTRUCTION | _KEPT | {"backend": Option(str, "the engine that computes")}
+_BACKEND = {"backend": Option(str, "the engine that computes")}
+_LONG = {"long": Option(str, "over-long texts: cut at the end, or read in windows (cut)", choices=("cut", "chunk"))}
+_DENSE = _INSTRUCTION | _KEPT | _LONG | _BACKEND
 _REMOTE = {
     "batch": Option(int, "texts a request (64)", 1, 4096),
     "concurrency": Option(int, "requests under way at once (8)", 1, 1024),
@@ -59,6 +62,7 @@ _REMOTE = {
 }
 _REMOTE_DENSE = _INSTRUCTION | _KEPT | _REMOTE
 _RERANK = _INSTRUCTION | {"top": Option(int, "hits that are reranked (50)", 1, 100_000)}
+_LATE = {"top": _RERANK["top"]} | _BACKEND
 _MAXSIM = {"top": _RERANK["top"], "model": Option(str, "the model whose token states are compared (e5-small)")}
 _FUSE = {
     "depth": Option(int, "hits taken from every part (100)", 1, 100_000),
@@ -68,6 +72,8 @@ _FUSE = {
 MAXSIM = "maxsim"
 MAXSIM_MODEL = "e5-small"
 BM25 = "bm25"
+DENSE = "dense"
+_GIVES: Mapping[str, Gives] = {"sparse": "token weights", "colbert": "token vectors"}
 
 
 def names(*, rerankers: bool) -> tuple[str, ...]:
@@ -83,14 +89,23 @@ def options_of(leaf: Leaf) -> Mapping[str, Option]:
         return _REMOTE_DENSE | _WEIGHT
     if leaf.scheme == "rerank":
         return _RERANK
+    if leaf.scheme == MAXSIM:
+        return _LATE
     if leaf.name == BM25:
         return _BM25 | _WEIGHT
     if leaf.name == MAXSIM:
         return _MAXSIM
     recipe = recipe_of(leaf)
     if recipe and recipe.kind == "reranker":
-        return _RERANK | {"backend": _DENSE["backend"]}
-    return _DENSE | _WEIGHT
+        return _RERANK | _BACKEND
+    heads = recipe.heads if recipe else (DENSE,)
+    head = {"head": Option(str, "what of the model ranks: one vector, token weights or token vectors", choices=heads)}
+    return (_BACKEND if _other_heads(leaf) else _DENSE) | head | _WEIGHT
+
+
+def _other_heads(leaf: Leaf) -> tuple[str, ...]:
+    """The heads that a leaf asks for beside the dense one, which takes fewer options."""
+    return tuple(str(h) for h in dict(leaf.options).get("head", ()) if h != DENSE)
 
 
 def check(node: Node, source: str = "") -> None:
@@ -118,16 +133,20 @@ def _check_leaf(leaf: Leaf, source: str, *, rerankers: bool) -> None:
             raise ExpressionError(_unknown(leaf.name, fitting, rerankers=rerankers), source, leaf.column)
     elif _reranks(leaf) is not rerankers:
         fits = (
-            "rerank:NAME@URL or a reranker's folder" if rerankers else "openai:NAME@URL or an embedding model's folder"
+            "rerank:NAME@URL, maxsim:MODEL or a reranker's folder"
+            if rerankers
+            else "openai:NAME@URL or an embedding model's folder"
         )
         raise ExpressionError(f"{leaf.scheme}: does not fit here; use {fits}", source, leaf.column)
-    _check_options(leaf, options_of(leaf), leaf.name, source, leaf.column)
+    heads = _other_heads(leaf)
+    what = f"{leaf.name}[head={'|'.join(heads)}]" if heads and not leaf.scheme else leaf.name
+    _check_options(leaf, options_of(leaf), what, source, leaf.column)
     _check_models(leaf, source)
 
 
 def _reranks(leaf: Leaf) -> bool:
     recipe = recipe_of(leaf)
-    return recipe.kind == "reranker" if recipe else leaf.scheme == "rerank"
+    return recipe.kind == "reranker" if recipe else leaf.scheme in ("rerank", MAXSIM)
 
 
 def _unknown(name: str, fitting: tuple[str, ...], *, rerankers: bool) -> str:
@@ -151,6 +170,7 @@ def _check_options(node: Node, known: Mapping[str, Option], what: str, source: s
 
 
 def _check_models(leaf: Leaf, source: str) -> None:
+    _check_gives(leaf, source)
     recipe = recipe_of(leaf)
     for key, values in leaf.options:
         for value in values:
@@ -163,6 +183,37 @@ def _check_models(leaf: Leaf, source: str) -> None:
             if key == "backend" and recipe and value not in recipe.backends:
                 fitting = ", ".join(recipe.backends)
                 raise ExpressionError(f"{leaf.name} runs on {fitting}, not on {value!r}", source, leaf.column)
+
+
+def _check_gives(leaf: Leaf, source: str) -> None:
+    """Refuses what the leaf's model gives on no engine, or not on the one that is named."""
+    recipe = late_recipe(leaf, source) if leaf.scheme == MAXSIM else recipe_of(leaf)
+    if recipe is None:
+        return
+    asked: list[Gives] = ["token vectors"] if leaf.scheme == MAXSIM else [_GIVES[h] for h in _other_heads(leaf)]
+    backends: list[str | None] = [str(b) for b in dict(leaf.options).get("backend", ())]
+    for gives in asked:
+        for backend in backends or [None]:
+            try:
+                backend_name(recipe, backend, gives)
+            except UsageError as wrong:
+                raise ExpressionError(str(wrong), source, leaf.column) from None
+
+
+def late_recipe(leaf: Leaf, source: str = "") -> Recipe:
+    """The recipe of the model behind ``maxsim:``.
+
+    Raises:
+        ExpressionError: there is no such model, or it is no embedding model.
+        RecipeError: a folder that cannot be read as a model.
+    """
+    folder = leaf.name.removeprefix("folder:")
+    if folder == leaf.name and folder not in names(rerankers=False)[1:]:
+        raise ExpressionError(_unknown(folder, names(rerankers=False)[1:], rerankers=False), source, leaf.column)
+    recipe = load_recipe(folder) if folder == leaf.name else read_recipe(Path(folder))
+    if recipe.kind != "embedding":
+        raise ExpressionError(f"maxsim compares token vectors, which {folder} does not give", source, leaf.column)
+    return recipe
 
 
 def recipe_of(leaf: Leaf) -> Recipe | None:
