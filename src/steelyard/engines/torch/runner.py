@@ -21,7 +21,7 @@ from steelyard.engines.torch.config import TorchConfig
 from steelyard.engines.torch.gte import Gte
 from steelyard.engines.torch.layers import Trunk
 from steelyard.engines.torch.linear import MakeLinear, maker
-from steelyard.engines.torch.pack import Pack, pack
+from steelyard.engines.torch.pack import Pack, filler, pack
 from steelyard.engines.torch.precision import Precision, this_machine
 from steelyard.engines.torch.qwen3 import Qwen3
 from steelyard.engines.torch.shape import Shape, read_shape
@@ -72,7 +72,7 @@ class Runner:
         prefix = self._prefix(rows[0][:shared], keep=keep) if shared else None
         found = torch.empty(len(rows), self.shape.hidden)
         for batch, packed in self._batches([row[shared:] for row in rows], shared):
-            found[batch] = _pool(self._trunk, packed, pooling, prefix).cpu()
+            found[batch] = _pool(self._trunk, packed, pooling, prefix)[: len(batch)].cpu()
         return found
 
     @torch.inference_mode()
@@ -81,13 +81,15 @@ class Runner:
         found: list[Vectors] = [np.empty((0, 0), dtype=np.float32)] * len(rows)
         for batch, packed in self._batches(rows, 0):
             done = head(self._trunk(packed)).float().cpu()
-            for i, part in zip(batch, done.split(packed.lengths), strict=True):
+            for i, part in zip(batch, done.split(packed.lengths), strict=False):  # the filler stands behind
                 found[i] = part.numpy()
         return found
 
     def _batches(self, rows: Sequence[Ids], offset: int) -> Iterator[tuple[list[int], Pack]]:
         for batch in plan([len(row) for row in rows], self._config.budget):
-            yield batch, pack([rows[i] for i in batch], offset, self._config.device)
+            texts = [rows[i] for i in batch]
+            full = [*texts, *filler(texts)] if self._config.device == "cpu" else texts
+            yield batch, pack(full, offset, self._config.device)
 
     def _prefix(self, ids: Ids, *, keep: bool) -> Prefix:
         key = tuple(ids)
