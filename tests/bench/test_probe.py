@@ -234,6 +234,21 @@ def test_one_failure_does_not_stop_the_others():
     assert done.record.rounds == 2
 
 
+def test_systems_that_differ_in_the_dimension_alone_are_measured_once():
+    names = ["e5-small[dim=32]", "bm25", "e5-small[dim=384]", "e5-small[dim=32,precision=int8]", "bm25 + e5-small"]
+    systems = [parse(n) for n in names]
+    answers = [round_(1), round_(2), round_(3), round_(4)]
+    config = CostConfig(rounds=1, cold=False)
+    found = {c.name: c.record for c in measure_costs(systems, SUITE, config, run=runner(answers))}
+    assert [found[n].load_seconds.value for n in map(str, systems)] == [1, 2, 1, 3, 4]
+    assert {s.dimension for s in found["e5-small[dim=32]"].storage} == {32}
+    assert any("measured with e5-small[dim=384]" in n for n in found["e5-small[dim=32]"].notes)
+    assert not any("measured with" in n for n in found["e5-small[dim=384]"].notes)
+    apart = CostConfig(rounds=1, cold=False, share=False)
+    each = measure_costs(systems, SUITE, apart, run=runner([round_(i) for i in (5, 6, 7, 8, 9)]))
+    assert [c.record.load_seconds.value for c in each] == [5, 6, 7, 8, 9]
+
+
 def result(*names):
     environment = EnvironmentRecord(
         steelyard="", python="", platform="", processor="", cores=1, memory_bytes=0, packages={}

@@ -23,13 +23,14 @@ from steelyard.cost.pagecache import evict
 from steelyard.cost.price import Price
 from steelyard.cost.record import CostRecord
 from steelyard.errors import EngineError, UsageError
-from steelyard.retrieval.expression import Node
+from steelyard.retrieval.expression import Leaf, Node, single_options
 from steelyard.suites.suite import Suite
 
 Event = dict[str, Any]
 Run = Callable[[Job], tuple[Event, Watched]]
 """Runs a job in a fresh process: its last event, with the seconds of it and of ``loaded``, and what was seen."""
 
+_SHARED = "measured with {}, from which it differs in the dimension alone; storage is its own"
 _BUSY = 0.5  # load a core from which a machine counts as busy
 _ROUND: TypeAdapter[Round] = TypeAdapter(Round)
 
@@ -43,6 +44,8 @@ class CostConfig:
         plan: what each of them measures.
         texts: of the suite, at the most; queries and documents in their proportion.
         cold: also load with the weights out of the page cache, in a process of its own each round.
+        share: measure one of the systems that differ in the dimension alone, and give the others its figures but the
+            storage: a model's work is the same whatever is kept of its vectors.
         price: what is paid, where the user says.
         timeout: seconds for one process.
     """
@@ -51,6 +54,7 @@ class CostConfig:
     plan: Plan = field(default_factory=Plan)
     texts: int = 256
     cold: bool = True
+    share: bool = True
     price: Price | None = None
     timeout: float = 3600.0
 
@@ -84,7 +88,8 @@ def measure_costs(
     run = run or (lambda job: run_probe(job, config.timeout))
     busy = load_average()
     queries, documents = sample(suite, config.texts)
-    taken: dict[str, list[Taken]] = {str(n): [] for n in systems}
+    stands_for = stand_ins(systems) if config.share else {str(n): str(n) for n in systems}
+    taken: dict[str, list[Taken]] = {name: [] for name in stands_for.values()}
     wrong: dict[str, str] = {}
     gflops: list[float] = []
     for number in range(config.rounds):
@@ -106,10 +111,33 @@ def measure_costs(
         price=config.price,
         notes=(busy,) if busy else (),
     )
-    return tuple(
-        Costed(str(n), error=wrong[str(n)]) if str(n) in wrong else Costed(str(n), record(n, taken[str(n)], setting))
-        for n in systems
-    )
+    found = []
+    for node in systems:
+        measured = stands_for[str(node)]
+        if measured in wrong:
+            found.append(Costed(str(node), error=wrong[measured]))
+            continue
+        own = setting if measured == str(node) else replace(setting, notes=(*setting.notes, _SHARED.format(measured)))
+        found.append(Costed(str(node), record(node, taken[measured], own)))
+    return tuple(found)
+
+
+def stand_ins(systems: Sequence[Node]) -> dict[str, str]:
+    """system -> the one that is measured for it: of those that differ in ``dim`` alone, the one of most dimensions."""
+    groups: dict[str, list[Node]] = {}
+    for node in systems:
+        groups.setdefault(_without_dimension(node), []).append(node)
+    return {str(n): str(max(group, key=_cut)) for group in groups.values() for n in group}
+
+
+def _without_dimension(node: Node) -> str:
+    if not isinstance(node, Leaf):
+        return str(node)
+    return str(replace(node, options=tuple((k, v) for k, v in node.options if k != "dim")))
+
+
+def _cut(node: Node) -> float:
+    return float(single_options(node).get("dim", "inf"))
 
 
 def with_costs(result: Result, costed: Sequence[Costed]) -> Result:

@@ -31,6 +31,7 @@ class CostOptions:
         seconds: for each point that is measured in a process.
         texts: of the suite that are embedded, at the most.
         cold: also load with the weight files out of the page cache.
+        share: measure one of the systems that differ in the dimension alone, for all of them.
         price_per_hour: of this machine, in your currency.
         price_per_million_tokens: of the endpoint, in your currency.
     """
@@ -39,6 +40,7 @@ class CostOptions:
     seconds: float = 0.5
     texts: int = 256
     cold: bool = True
+    share: bool = True
     price_per_hour: float | None = None
     price_per_million_tokens: float | None = None
 
@@ -54,7 +56,8 @@ class CostOptions:
 
         if self.rounds < 1 or self.seconds <= 0 or self.texts < 2:
             raise UsageError("--rounds takes 1 or more, --seconds more than 0, --texts 2 or more")
-        return CostConfig(self.rounds, Plan(seconds=self.seconds), self.texts, self.cold, self._price())
+        plan = Plan(seconds=self.seconds)
+        return CostConfig(self.rounds, plan, self.texts, self.cold, self.share, self._price())
 
     def _price(self) -> Price | None:
         from steelyard.cost.price import Price, bill
