@@ -39,6 +39,7 @@ class Plant:
     Attributes:
         write: what becomes of a text before the tokenizer.
         bits: weights of linear layers are rounded to so many.
+        silent: what a text is taken for of which the request does not say the side.
     """
 
     templates: Templates = "client"
@@ -53,6 +54,7 @@ class Plant:
     bits: int | None = None
     seed: int | None = None
     dtype: str = "float32"
+    silent: Role = Role.DOCUMENT
 
 
 @cache
@@ -75,8 +77,9 @@ class Planted:
         self._tokenizer.no_padding()
         self._model = _changed(_loaded(folder), plant)
 
-    def embed(self, texts: Sequence[str], role: Role, dimensions: int | None = None) -> Answer:
+    def embed(self, texts: Sequence[str], role: Role | None, dimensions: int | None = None) -> Answer:
         plant = self._plant
+        role = role or plant.silent
         if dimensions is not None and plant.dimensions == "refused":
             raise RefusedError("400: model does not support matryoshka representation", 400)
         rows = [self._ids(plant.write(self._recipe, t, role)) for t in texts]
@@ -197,13 +200,19 @@ COMMON: dict[str, tuple[Plant, str]] = {
     "batch sorted by length": (Plant(sorted_by_length=True), "order"),
     "padding read as text": (Plant(masked=False), "batch-dependent"),
     "cut at 100 tokens": (Plant(limit=100), "silent-truncation"),
+    "healthy in fp16": (Plant(dtype="float16"), "healthy"),
+    "weights in 8 bits": (Plant(bits=8), "quantisation-loss"),
+    "weights in 6 bits": (Plant(bits=6), "quantisation-loss"),
+    "weights in 5 bits": (Plant(bits=5), "quantisation-loss"),
+    "weights in 4 bits": (Plant(bits=4), "quantisation-loss"),
     "another model": (Plant(seed=1), "another-model"),
+    "another model, shuffled otherwise": (Plant(seed=2), "another-model"),
+    "texts without a side taken for queries": (Plant(**SERVER, silent=Role.QUERY), "template-wrong"),
     "templates swapped": (Plant(templates="server", write=_swapped), "template-wrong"),
 }
 E5: dict[str, tuple[Plant, str]] = COMMON | {
     "pooled at the first token": (Plant(pooling="cls"), "pooling"),
     "pooled at the last token": (Plant(pooling="last"), "pooling"),
-    "linear weights in 4 bits": (Plant(bits=4), "quantisation-loss"),
     "template missing": (Plant(templates="server"), "template-missing"),
     "template doubled by the server": (Plant(write=right), "template-doubled"),
     "template of queries on all, doubled": (Plant(write=_query_only), "template-doubled"),
@@ -212,7 +221,6 @@ E5: dict[str, tuple[Plant, str]] = COMMON | {
 QWEN3: dict[str, tuple[Plant, str]] = COMMON | {
     "pooled at the first token": (Plant(pooling="cls"), "pooling"),
     "mean of all tokens": (Plant(pooling="mean"), "pooling"),
-    "weights in 5 bits": (Plant(bits=5), "quantisation-loss"),
     "instruction missing": (Plant(templates="server"), "instruction-missing"),
     "instruction doubled": (Plant(templates="server", write=_doubled), "instruction-doubled"),
     "instruction doubled on all": (Plant(write=_query_only), "instruction-doubled"),
@@ -238,7 +246,7 @@ def served(target: Planted, model: str) -> Any:
 
     async def embeddings(request: Request) -> Any:
         body = await request.json()
-        role = Role(body.get("input_type", "document"))
+        role = Role(body["input_type"]) if "input_type" in body else None
         texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
         try:
             answer = target.embed(texts, role, body.get("dimensions"))

@@ -15,8 +15,9 @@ from steelyard.doctor.case import Case
 from steelyard.doctor.compare import centred_cosines, top1
 from steelyard.doctor.diagnose import diagnose
 from steelyard.doctor.finding import Diagnosis, Fault, Finding, Sureness, in_order
-from steelyard.doctor.golden import Golden, read_golden, record
+from steelyard.doctor.golden import Golden, read_golden
 from steelyard.doctor.hypotheses import hypotheses
+from steelyard.doctor.record import record
 from steelyard.doctor.probes import DOCUMENTS, QUERIES
 from steelyard.doctor.target import Answer, Templates
 from steelyard.models.recipe import Recipe
@@ -38,7 +39,7 @@ class Bag:
     def __init__(self, size: int = 64, limit: int = 10_000, constant: bool = False, turn: int = 0) -> None:
         self._size, self._limit, self._constant, self._turn = size, limit, constant, turn
 
-    def embed(self, texts: Sequence[str], role: Role, dimensions: int | None = None) -> Answer:
+    def embed(self, texts: Sequence[str], role: Role | None, dimensions: int | None = None) -> Answer:
         rows = np.stack([self._row(t) for t in texts])
         return Answer(np.roll(rows, self._turn if len(rows) > 1 else 0, axis=0), tuple(range(len(texts))))
 

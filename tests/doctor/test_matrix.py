@@ -19,6 +19,11 @@ def first(diagnosis):
     return faults[0].fault.value if faults else diagnosis.verdict
 
 
+def exit_code(name: str, wanted: str) -> int:
+    """Eight bits lose so little that it is only called possible."""
+    return 10 if name == "weights in 8 bits" else 0 if wanted == "healthy" else 9
+
+
 @pytest.fixture(scope="module")
 def qwen3_reference(qwen3: Path) -> LocalReference:
     return LocalReference(qwen3_recipe(qwen3))
@@ -35,7 +40,7 @@ def test_qwen3(name: str, qwen3: Path, qwen3_reference: LocalReference) -> None:
     recipe = qwen3_recipe(qwen3)
     found = diagnose(Case(Planted(qwen3, recipe, plant), recipe, qwen3_reference))
     assert first(found) == wanted, found
-    assert found.exit_code == (0 if wanted == "healthy" else 9)
+    assert found.exit_code == exit_code(name, wanted)
 
 
 @pytest.mark.parametrize("name", [n if n in FAST_E5 else pytest.param(n, marks=pytest.mark.slow) for n in E5])
@@ -44,4 +49,4 @@ def test_e5_small(name: str, e5: Path, e5_reference: LocalReference) -> None:
     recipe = e5_recipe(e5)
     found = diagnose(Case(Planted(e5, recipe, plant), recipe, e5_reference))
     assert first(found) == wanted, found
-    assert found.exit_code == (0 if wanted == "healthy" else 9)
+    assert found.exit_code == exit_code(name, wanted)

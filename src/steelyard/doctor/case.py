@@ -22,12 +22,14 @@ class Case:
         recipe: what it should be.
         reference: None where there is none; the checks by behaviour are made all the same.
         longest: tokens of the longest text that is sent.
+        quick: leave out what it costs, which asks for the vectors of 244 texts.
     """
 
     target: Target
     recipe: Recipe
     reference: Reference | None = None
     longest: int = 1024
+    quick: bool = False
 
     def sent(self, texts: Sequence[str], role: Role) -> list[str]:
         """Texts as the target is to be sent them."""

@@ -16,9 +16,23 @@ def centred_cosines(found: Vectors, wanted: Vectors) -> NDArray[np.float64]:
     Vectors of real models share a large common part, which makes plain cosines of different texts, and of right and
     wrong vectors, all look alike. Rows are normalised first, so that scale does not count.
     """
-    left, right = (normalised(np.asarray(rows, dtype=np.float32)).astype(np.float64) for rows in (found, wanted))
-    common = right.mean(axis=0) if len(right) > 2 else 0.0
+    left, right = _unit(found), _unit(wanted)
+    common = _common(right)
     return _cosines(left - common, right - common)
+
+
+def centred(found: Vectors, wanted: Vectors) -> NDArray[np.float64]:
+    """float64[n, d] of norm 1: float32[n, d] less what all rows of ``wanted`` have in common."""
+    rows = _unit(found)
+    rows = rows - _common(_unit(wanted))
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    result: NDArray[np.float64] = rows / np.where(lengths == 0, 1.0, lengths)
+    return result
+
+
+def loss(found: Vectors, wanted: Vectors) -> float:
+    """How far the mean of the centred cosines is from 1."""
+    return max(0.0, 1.0 - float(centred_cosines(found, wanted).mean()))
 
 
 def cosines(found: Vectors, wanted: Vectors) -> NDArray[np.float64]:
@@ -32,6 +46,15 @@ def top1(queries: Vectors, documents: Vectors) -> float:
     own = np.diag(scores).copy()
     np.fill_diagonal(scores, -np.inf)
     return float((own > scores.max(axis=1) + 1e-7).mean())
+
+
+def _unit(rows: Vectors) -> NDArray[np.float64]:
+    return normalised(np.asarray(rows, dtype=np.float32)).astype(np.float64)
+
+
+def _common(unit: NDArray[np.float64]) -> NDArray[np.float64]:
+    mean: NDArray[np.float64] = unit.mean(axis=0) if len(unit) > 2 else np.zeros(unit.shape[1])
+    return mean
 
 
 def _cosines(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,17 +11,15 @@ from steelyard.doctor.behaviour import (
     check_order_and_batch,
     check_ranking,
     check_size,
-    check_token_count,
 )
 from steelyard.doctor.case import Case, Check
-from steelyard.doctor.compare import top1
+from steelyard.doctor.cost import cost, target_hits
 from steelyard.doctor.dimensions import check_dimensions
 from steelyard.doctor.exact import compare_with_reference
-from steelyard.doctor.finding import Diagnosis, Fault, Finding, Sureness, in_order
-from steelyard.doctor.probes import DOCUMENTS, QUERIES
+from steelyard.doctor.finding import Cost, Diagnosis, Fault, Finding, Sureness, in_order
 from steelyard.doctor.target import OneByOne, RefusedError
+from steelyard.doctor.templates import check_sides, check_silent_side, check_token_count
 from steelyard.doctor.truncation import check_truncation
-from steelyard.types import Role
 
 CHECKS: Mapping[str, Check] = {
     "size of a vector": check_size,
@@ -29,14 +27,31 @@ CHECKS: Mapping[str, Check] = {
     "norm": check_norm,
     "first token": check_first_token,
     "count of tokens": check_token_count,
+    "templates of both sides": check_sides,
+    "texts that say no side": check_silent_side,
     "right vectors": compare_with_reference,
     "ranking of easy pairs": check_ranking,
     "dimensions": check_dimensions,
     "end of long texts": check_truncation,
 }
 """Every check of an embedding target by its name, in the order in which they are made."""
-_EXPLAINED = frozenset({Fault.POOLING, Fault.END_MISSING, Fault.END_DOUBLED, Fault.TEMPLATE_DOUBLED})
+_EXPLAINED = frozenset(
+    {
+        Fault.POOLING,
+        Fault.END_MISSING,
+        Fault.END_DOUBLED,
+        Fault.TEMPLATE_DOUBLED,
+        Fault.TEMPLATE_MISSING,
+        Fault.TEMPLATE_WRONG,
+        Fault.INSTRUCTION_MISSING,
+        Fault.INSTRUCTION_DOUBLED,
+    }
+)
 """Faults that a weaker check may guess; dropped where right vectors named the cause."""
+_NEEDS_RIGHT_VECTORS = (
+    "without them pooling, closing tokens, swapped templates, quantisation, dtype and another model of the same size "
+    "show only where they break something; give --reference with a golden file or the folder of the same checkpoint"
+)
 _BATCHES = (Fault.ORDER, Fault.BATCH)
 
 
@@ -50,10 +65,10 @@ def diagnose(case: Case, before: Sequence[Finding] = ()) -> Diagnosis:
     Raises:
         EndpointError: the target cannot be asked at all; a check that is refused is counted as skipped.
     """
-    findings, skipped, made = list(before), [], []
+    findings, skipped, made, whole = list(before), [], [], case
     for name, check in CHECKS.items():
         if name == "right vectors" and case.reference is None:
-            skipped.append(f"{name}: give --reference with a golden file or the folder of the same checkpoint")
+            skipped.append(f"{name}: {_NEEDS_RIGHT_VECTORS}")
             continue
         try:
             found = check(case)
@@ -66,8 +81,8 @@ def diagnose(case: Case, before: Sequence[Finding] = ()) -> Diagnosis:
             case = replace(case, target=OneByOne(case.target))
         if any(f.fault is Fault.ANOTHER_MODEL and f.sure is Sureness.CERTAIN for f in found):
             break
-    sane = not any(f.fault is Fault.ANOTHER_MODEL for f in findings)
-    rank = top1(case.embed(QUERIES, Role.QUERY), case.embed(DOCUMENTS)) if sane else None
+    sane = not any(f.fault is Fault.ANOTHER_MODEL and f.sure is Sureness.CERTAIN for f in findings)
+    rank, price = _ranked(whole) if sane and not case.quick else (None, None)
     return Diagnosis(
         target=case.target.name,
         recipe=case.recipe.name,
@@ -76,7 +91,15 @@ def diagnose(case: Case, before: Sequence[Finding] = ()) -> Diagnosis:
         checks=tuple(made),
         skipped=tuple(skipped),
         top1=rank,
+        cost=price,
     )
+
+
+def _ranked(case: Case) -> tuple[float, Cost | None]:
+    """Top-1 on the small suite, and what it costs where right vectors are known."""
+    found = target_hits(case)
+    right = None if case.reference is None else case.reference.right_hits()
+    return float(found.mean()), None if right is None else cost(found, right)
 
 
 def _explained(findings: list[Finding], *, exact: bool) -> list[Finding]:

@@ -10,10 +10,11 @@ from steelyard.doctor.case import Case
 from steelyard.doctor.diagnose import diagnose
 from steelyard.doctor.files import compare_files
 from steelyard.doctor.finding import Diagnosis, Fault
-from steelyard.doctor.golden import Golden, read_golden, record
+from steelyard.doctor.golden import Golden, read_golden, shipped_golden
 from steelyard.doctor.judges import FolderJudge, JudgeCase, LocalJudge, diagnose_judge
 from steelyard.doctor.local import FolderTarget, LocalReference, Reference
-from steelyard.doctor.target import ServerConfig, ServerTarget, Target, Templates, served_models
+from steelyard.doctor.record import record, record_folder
+from steelyard.doctor.target import ServerConfig, ServerTarget, Templates, served_models
 from steelyard.errors import RecipeError, UsageError, WeightsError
 from steelyard.models.folder import read_recipe
 from steelyard.models.recipe import Recipe, Sources
@@ -32,6 +33,7 @@ class Request:
         templates: who puts the templates on, for a server.
         key: bearer token.
         longest: tokens of the longest text that is sent.
+        quick: leave out what faults cost.
     """
 
     target: str
@@ -41,6 +43,7 @@ class Request:
     templates: Templates = "client"
     key: str | None = None
     longest: int = 1024
+    quick: bool = False
 
     @property
     def is_url(self) -> bool:
@@ -61,19 +64,27 @@ def examine(request: Request) -> Diagnosis:
 
 
 def record_golden(request: Request) -> Golden:
-    """The vectors of a trusted target; see :func:`examine` for what is raised."""
-    target, recipe = _target(request)
-    if recipe.kind != "embedding":
-        raise UsageError(f"{recipe.name} is a reranker; golden files are recorded of embedding models")
-    return record(target, recipe)
+    """The vectors of a trusted target, and of a folder those of its known wrong ways.
 
-
-def _target(request: Request) -> tuple[Target, Recipe]:
+    Raises:
+        UsageError: a reranker, or a folder whose files say something else than the recipe.
+    """
     if request.is_url:
         request = _with_model(request)
-        return _open(request), _recipe_of_server(request)
+        return record(_open(request), _embedding(_recipe_of_server(request)))
     claimed = read_recipe(Path(request.target))
-    return FolderTarget(claimed), _recipe_of_folder(request, claimed)
+    recipe = _embedding(_recipe_of_folder(request, claimed))
+    wrong = compare_files(claimed, recipe)
+    if wrong:
+        mend = "a golden file is recorded from what is right; mend that first"
+        raise UsageError(f"{request.target}: {wrong[0].what} ({wrong[0].evidence}); {mend}")
+    return record_folder(LocalReference(recipe.model_copy(update={"sources": claimed.sources})), recipe)
+
+
+def _embedding(recipe: Recipe) -> Recipe:
+    if recipe.kind != "embedding":
+        raise UsageError(f"{recipe.name} is a reranker; golden files are recorded of embedding models")
+    return recipe
 
 
 def _server(request: Request) -> Diagnosis:
@@ -81,8 +92,8 @@ def _server(request: Request) -> Diagnosis:
     target = _open(request)
     if recipe.kind == "reranker":
         judge = LocalJudge(str(request.reference)) if request.reference else None
-        return diagnose_judge(JudgeCase(target, recipe, judge))
-    return diagnose(Case(target, recipe, _reference(request, recipe), request.longest))
+        return diagnose_judge(JudgeCase(target, recipe, judge, request.longest))
+    return diagnose(Case(target, recipe, _reference(request, recipe), request.longest, request.quick))
 
 
 def _folder(request: Request) -> Diagnosis:
@@ -90,7 +101,7 @@ def _folder(request: Request) -> Diagnosis:
     named = _named(request.recipe) if request.recipe else None
     if named is not None and named.kind == "reranker":
         judge = LocalJudge(str(request.reference)) if request.reference else None
-        return diagnose_judge(JudgeCase(FolderJudge(str(folder), named), named, judge))
+        return diagnose_judge(JudgeCase(FolderJudge(str(folder), named), named, judge, request.longest))
     claimed = read_recipe(folder)
     recipe = _recipe_of_folder(request, claimed)
     found = compare_files(claimed, recipe)
@@ -98,7 +109,7 @@ def _folder(request: Request) -> Diagnosis:
     if any(f.fault is Fault.ANOTHER_MODEL for f in found):
         return Diagnosis(target.name, recipe.name, "", tuple(found), ("files",))
     inside = recipe.model_copy(update={"sources": claimed.sources})
-    seen = diagnose(Case(target, recipe, _reference(request, inside), request.longest), found)
+    seen = diagnose(Case(target, recipe, _reference(request, inside), request.longest, request.quick), found)
     return replace(seen, checks=("files", *seen.checks))
 
 
@@ -113,7 +124,7 @@ def _reference(request: Request, recipe: Recipe) -> Reference | None:
     try:
         return LocalReference(recipe)
     except WeightsError:
-        return None
+        return None if _is_file(request.recipe) else shipped_golden(recipe.name)
 
 
 def _open(request: Request) -> ServerTarget:
@@ -158,9 +169,13 @@ def _recipe_of_folder(request: Request, claimed: Recipe) -> Recipe:
     return chosen[0] if len(chosen) == 1 else claimed
 
 
+def _is_file(name: str | None) -> bool:
+    return Path(name or "").suffix == ".toml"
+
+
 def _named(name: str) -> Recipe:
     path = Path(name)
-    if path.suffix == ".toml":
+    if _is_file(name):
         try:
             return parse_recipe(path.read_text(encoding="utf-8"), str(path))
         except OSError as wrong:

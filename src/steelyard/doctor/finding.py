@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum, StrEnum
 from typing import Any, Literal
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the JSON document; grows when a field changes its meaning."""
 
 
@@ -49,6 +49,41 @@ class Sureness(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """Two runs of the same queries; prints as a person would say it.
+
+    Attributes:
+        n: queries.
+        top1: share that the target gets right.
+        lost: queries that the right vectors answer and the target does not.
+        won: the other way round.
+        low: lower end of the change's 95 % interval (Newcombe, paired).
+        high: upper end.
+    """
+
+    n: int
+    top1: float
+    lost: int
+    won: int
+    low: float
+    high: float
+
+    @property
+    def change(self) -> float:
+        """Of Top-1, -1 to 1."""
+        return (self.won - self.lost) / self.n
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether no change lies within the interval."""
+        return self.low <= 0 <= self.high
+
+    def __str__(self) -> str:
+        said = f"{self.change:+.2f} (lost {self.lost}, won {self.won} of {self.n}; 95 %: {self.low:+.2f} to "
+        return said + f"{self.high:+.2f})"
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong, or worth knowing.
 
@@ -58,7 +93,6 @@ class Finding:
         what: the fault in plain words.
         evidence: what was seen.
         mend: what to do.
-        top1: change of Top-1 on the built-in queries against the right vectors, -1 to 1; None where not measured.
     """
 
     fault: Fault
@@ -66,7 +100,6 @@ class Finding:
     what: str
     evidence: str
     mend: str = ""
-    top1: float | None = None
 
 
 Verdict = Literal["healthy", "faulty", "unclear"]
@@ -84,7 +117,8 @@ class Diagnosis:
         findings: see :func:`in_order`.
         checks: the checks that were made.
         skipped: the checks that could not be made, each with the reason.
-        top1: share of the built-in queries whose own document ranks first; None where nothing was ranked.
+        top1: share of the small suite's queries whose own document ranks first; None where nothing was ranked.
+        cost: what all that is wrong costs together; None where right vectors are not known or nothing was ranked.
     """
 
     target: str
@@ -94,6 +128,7 @@ class Diagnosis:
     checks: tuple[str, ...]
     skipped: tuple[str, ...] = ()
     top1: float | None = None
+    cost: Cost | None = None
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -116,7 +151,8 @@ class Diagnosis:
         """A document of plain values."""
         findings = [asdict(f) | {"fault": f.fault.value, "sure": f.sure.name.lower()} for f in self.findings]
         values = {name: getattr(self, name) for name in self.__slots__}
-        return {"schema": SCHEMA, "verdict": self.verdict, **values, "findings": findings}
+        cost = None if self.cost is None else asdict(self.cost) | {"change": self.cost.change}
+        return {"schema": SCHEMA, "verdict": self.verdict, **values, "findings": findings, "cost": cost}
 
 
 def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -125,7 +161,5 @@ def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     ordered = sorted(findings, key=lambda f: (-f.sure, rank[f.fault]))
     first: dict[Fault, Finding] = {}
     for found in ordered:
-        kept = first.setdefault(found.fault, found)
-        if kept.top1 is None and found.top1 is not None:
-            first[found.fault] = Finding(kept.fault, kept.sure, kept.what, kept.evidence, kept.mend, found.top1)
+        first.setdefault(found.fault, found)
     return tuple(first.values())

@@ -8,9 +8,12 @@ from typing import Protocol
 
 import numpy as np
 
+from steelyard.doctor.cost import cost
 from steelyard.doctor.finding import Diagnosis, Fault, Finding, Sureness, in_order
 from steelyard.doctor.probes import DOCUMENTS, PAIRS
+from steelyard.doctor.small_suite import Hits
 from steelyard.doctor.target import RerankTarget, Templates
+from steelyard.doctor.truncation import ROOM, Words, end_of_reading, long_text
 from steelyard.engines.protocol import Reranker
 from steelyard.models.recipe import Recipe
 from steelyard.types import Scores
@@ -18,6 +21,10 @@ from steelyard.types import Scores
 _QUERIES = 6
 _EQUAL = 0.01
 """Difference of probabilities that other numbers (bf16) make."""
+_FLOAT32 = 1e-5
+"""Difference of probabilities that fp32 on other machines makes."""
+_READ = 1e-5
+"""Share of a score by which it must change for the end of a document to count as read."""
 _TEMPLATE = (
     "Serve it with the reranker's template: `steelyard launch vllm MODEL` prints the line, and ships the template"
 )
@@ -74,11 +81,12 @@ class FolderJudge:
 
 @dataclass(frozen=True, slots=True)
 class JudgeCase:
-    """A reranking target, what it should be, and where right scores come from."""
+    """A reranking target, what it should be, where right scores come from, and tokens of the longest text sent."""
 
     target: RerankTarget
     recipe: Recipe
     reference: JudgeReference | None = None
+    longest: int = 1024
 
     def score(self, query: str, documents: Sequence[str]) -> Scores:
         """float32[n] as the target gives them, sent as it wants them."""
@@ -95,18 +103,36 @@ def diagnose_judge(case: JudgeCase, before: Sequence[Finding] = ()) -> Diagnosis
         EndpointError: the target cannot be asked.
     """
     table = _table(case)
-    first = float((table.argmax(axis=1) == np.arange(_QUERIES)).mean())
-    findings = [*before, *_order(case)]
-    checks = ["order and batches"]
+    first = _hits(table)
+    findings = [*before, *_order(case), *check_judge_truncation(case)]
+    checks = ["order and batches", "end of long documents"]
+    price = None
     if case.reference is None:
         findings += _points(table)
         checks.append("which way scores point")
     else:
         findings += _exact(case, case.reference, table)
         checks.append("right scores")
+        price = cost(first, _hits(_scores(case.reference, case.recipe)))
     skipped = () if case.reference else ("right scores: give --reference with the folder of the same checkpoint",)
     name = case.reference.name if case.reference else ""
-    return Diagnosis(case.target.name, case.recipe.name, name, in_order(findings), tuple(checks), skipped, first)
+    return Diagnosis(
+        case.target.name, case.recipe.name, name, in_order(findings), tuple(checks), skipped, float(first.mean()), price
+    )
+
+
+def check_judge_truncation(case: JudgeCase) -> list[Finding]:
+    """Whether a long document whose answer stands at its end is read to the end; see :mod:`.truncation`."""
+    query = PAIRS[-1].query
+
+    def reads(words: int) -> bool:
+        ends = (DOCUMENTS[-1], DOCUMENTS[-2])
+        one, other = (float(case.score(query, [f"{long_text(words - ROOM, 'a')} {end}"])[0]) for end in ends)
+        return abs(one - other) > _READ * max(abs(one), abs(other))
+
+    limit = case.recipe.max_tokens or case.longest
+    words = min(limit, case.longest) - 4 * ROOM  # the prompt of a reranker is longer than a template
+    return end_of_reading(reads, words, Words(limit, "documents", "have the same score"))
 
 
 def _table(case: JudgeCase) -> Scores:
@@ -143,26 +169,34 @@ def _points(table: Scores) -> list[Finding]:
     if below >= 0.7:
         return [_swapped(seen, Sureness.CERTAIN)]
     what = "it cannot rank easy pairs: the prompt (template), the yes and no tokens or the head are wrong"
-    return [Finding(Fault.RERANK_TEMPLATE_MISSING, Sureness.LIKELY, what, seen, _TEMPLATE, above - 1)]
+    return [Finding(Fault.RERANK_TEMPLATE_MISSING, Sureness.LIKELY, what, seen, _TEMPLATE)]
 
 
 def _exact(case: JudgeCase, reference: JudgeReference, table: Scores) -> list[Finding]:
     wanted = _scores(reference, case.recipe)
     distance = _distance(table, wanted)
     if distance <= _EQUAL:
-        return []
-    cost = float(
-        (table.argmax(axis=1) == np.arange(_QUERIES)).mean() - (wanted.argmax(axis=1) == np.arange(_QUERIES)).mean()
-    )
+        return [] if distance <= _FLOAT32 else [_sixteen_bits(distance)]
     near = [(_distance(table, scores), finding) for scores, finding in _wrong(case, reference, wanted)]
     best, finding = min(near, key=lambda pair: pair[0])
     if best > max(_EQUAL, distance / 3):
         what = "scores are not this reranker's under any known fault: another model, template or set of weights"
         seen = f"scores differ from the reference by {distance:.3f} on the mean"
-        return [Finding(Fault.ANOTHER_MODEL, Sureness.LIKELY, what, seen, _TEMPLATE, cost)]
+        return [Finding(Fault.ANOTHER_MODEL, Sureness.LIKELY, what, seen, _TEMPLATE)]
     seen = f"this way the reference gives the target's scores (off by {best:.4f}; run right: {distance:.4f})"
     sure = Sureness.CERTAIN if best <= _EQUAL else Sureness.LIKELY
-    return [Finding(finding.fault, sure, finding.what, seen, finding.mend, cost)]
+    return [Finding(finding.fault, sure, finding.what, seen, finding.mend)]
+
+
+def _hits(table: Scores) -> Hits:
+    found: Hits = table.argmax(axis=1) == np.arange(len(table))
+    return found
+
+
+def _sixteen_bits(distance: float) -> Finding:
+    what = "the scores differ as 16-bit numbers make them"
+    seen = f"probabilities differ from the reference by {distance:.1e} on the mean"
+    return Finding(Fault.DTYPE, Sureness.NOTE, what, seen, "Serve float32 if you must have the same numbers")
 
 
 def _wrong(case: JudgeCase, reference: JudgeReference, wanted: Scores) -> list[tuple[Scores, Finding]]:

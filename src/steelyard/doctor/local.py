@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
+from steelyard.doctor.compare import loss
+from steelyard.doctor.probes import DOCUMENTS, QUERIES
+from steelyard.doctor.rounded import small_enough, write_rounded
+from steelyard.doctor.ruler import MEASURED_AT, Ruler, measured
+from steelyard.doctor.small_suite import Hits, hits, small_suite
 from steelyard.doctor.target import Answer, Templates
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.render import render
@@ -49,8 +56,18 @@ class Reference(Protocol):
     def name(self) -> str:
         """What to call it."""
 
+    @property
+    def within(self) -> float:
+        """Loss up to which it cannot tell right from nearly right, having rounded weights itself; 0 where it can."""
+
     def vectors(self, texts: Sequence[str], way: Way = RIGHT) -> Vectors | None:
         """float32[n, d] of texts as the model reads them, templates on; None where it cannot say."""
+
+    def ruler(self) -> Ruler:
+        """How much this model loses at how many bits."""
+
+    def right_hits(self) -> Hits | None:
+        """bool[q] of the right vectors on the small suite; None where it cannot say."""
 
 
 class LocalReference:
@@ -63,6 +80,8 @@ class LocalReference:
         WeightsError: the files are not on this machine.
     """
 
+    within = 0.0
+
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._folder = locate(recipe)
@@ -71,7 +90,8 @@ class LocalReference:
         self._limit = min(recipe.max_tokens or shape.max_tokens, shape.max_tokens)
         path = self._folder / "tokenizer.json"
         self._vocabulary = Lazy(lambda: Vocabulary(path, shape.vocabulary, recipe.eos_id))
-        self._runner: Lazy[Runner] = Lazy(self._load)
+        self._runner: Lazy[Runner] = Lazy(lambda: self._load(self._folder))
+        self._ruler: Lazy[Ruler] = Lazy(self._measure)
         self._known: dict[tuple[str, Way], Vectors] = {}
 
     def vectors(self, texts: Sequence[str], way: Way = RIGHT) -> Vectors | None:
@@ -81,8 +101,7 @@ class LocalReference:
         if not all(rows):
             return None
         if rows:
-            pooled = self._runner.get().pooled(rows, way.pooling or self._recipe.pooling).numpy()
-            found = normalised(pooled) if self._recipe.normalise else pooled
+            found = self._run(self._runner.get(), rows, way.pooling or self._recipe.pooling)
             self._known |= {(t, way): row for t, row in zip(new, found, strict=True)}
         return np.stack([self._known[t, way] for t in texts])
 
@@ -93,10 +112,36 @@ class LocalReference:
         ids = vocabulary.cut(vocabulary.encode([text])[0], self._limit)
         return ids[:-1] if end == "missing" else [*ids, ids[-1]] if end == "doubled" else ids
 
-    def _load(self) -> Runner:
+    def ruler(self) -> Ruler:
+        """See :class:`Reference`; runs the right probes once more on rounded weights, where these are not too large."""
+        return self._ruler.get()
+
+    def right_hits(self) -> Hits | None:
+        """See :class:`Reference`."""
+        suite, recipe = small_suite(), self._recipe
+        queries = self.vectors([recipe.render_query(q) for q in suite.queries])
+        documents = self.vectors([recipe.render_document(d) for d in suite.documents])
+        return None if queries is None or documents is None else hits(queries, documents)
+
+    def _measure(self) -> Ruler:
+        if not small_enough(self._folder):
+            return Ruler()
+        texts = [*map(self._recipe.render_query, QUERIES), *map(self._recipe.render_document, DOCUMENTS)]
+        right = self.vectors(texts)
+        with TemporaryDirectory(prefix="steelyard-rounded-") as place:
+            write_rounded(self._folder, MEASURED_AT, Path(place))
+            rows = [self._ids(text, "right") for text in texts]
+            rounded = self._run(self._load(Path(place)), rows, self._recipe.pooling)
+        return Ruler() if right is None else measured(loss(rounded, right))
+
+    def _run(self, runner: Runner, rows: list[Ids], pooling: Pooling) -> Vectors:
+        pooled: Vectors = runner.pooled(rows, pooling).numpy()
+        return normalised(pooled) if self._recipe.normalise else pooled
+
+    def _load(self, folder: Path) -> Runner:
         from steelyard.engines.torch.runner import Runner
 
-        return Runner(self._folder, self._recipe.architecture, Precision.FP32, TorchConfig(Precision.FP32))
+        return Runner(folder, self._recipe.architecture, Precision.FP32, TorchConfig(Precision.FP32))
 
 
 class FolderTarget:
@@ -113,9 +158,9 @@ class FolderTarget:
         self.name = str(claimed.sources.folder)
         self._local = LocalReference(self.claimed)
 
-    def embed(self, texts: Sequence[str], role: Role, dimensions: int | None = None) -> Answer:
+    def embed(self, texts: Sequence[str], role: Role | None, dimensions: int | None = None) -> Answer:
         """See :class:`steelyard.doctor.target.Target`; ``dimensions`` cuts and normalises."""
-        rows = self._local.vectors(render(self.claimed, texts, role))
+        rows = self._local.vectors(render(self.claimed, texts, role or Role.DOCUMENT))
         if rows is None:
             rows = np.zeros((len(texts), self.claimed.dimension), dtype=np.float32)
         return Answer(rows if dimensions is None else normalised(rows[:, :dimensions]), tuple(range(len(texts))))

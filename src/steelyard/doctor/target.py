@@ -50,8 +50,8 @@ class Target(Protocol):
     def templates(self) -> Templates:
         """Whether it wants texts with their templates on, or puts them on itself."""
 
-    def embed(self, texts: Sequence[str], role: Role, dimensions: int | None = None) -> Answer:
-        """The vectors of ``texts`` in one request.
+    def embed(self, texts: Sequence[str], role: Role | None, dimensions: int | None = None) -> Answer:
+        """The vectors of ``texts`` in one request; with no role the request says nothing of the side.
 
         Raises:
             RefusedError: it says no.
@@ -106,12 +106,12 @@ class ServerTarget:
         self.name = config.url
         self.templates: Templates = config.templates
 
-    def embed(self, texts: Sequence[str], role: Role, dimensions: int | None = None) -> Answer:
+    def embed(self, texts: Sequence[str], role: Role | None, dimensions: int | None = None) -> Answer:
         """See :class:`Target`."""
         body: dict[str, Any] = {"model": self._config.model, "input": list(texts), "encoding_format": "float"}
         if dimensions is not None:
             body["dimensions"] = dimensions
-        if self.templates == "server":
+        if self.templates == "server" and role is not None:
             body["input_type"] = role.value
         answer = self._post("/embeddings", body)
         data: Any = answer.get("data") if isinstance(answer, dict) else None
@@ -157,7 +157,7 @@ class OneByOne:
         self.name = target.name
         self.templates: Templates = target.templates
 
-    def embed(self, texts: Sequence[str], role: Role, dimensions: int | None = None) -> Answer:
+    def embed(self, texts: Sequence[str], role: Role | None, dimensions: int | None = None) -> Answer:
         """See :class:`Target`."""
         answers = [self._target.embed([t], role, dimensions) for t in texts]
         counts = [a.tokens for a in answers]
