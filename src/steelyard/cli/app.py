@@ -14,7 +14,7 @@ from steelyard.errors import SteelyardError
 EPILOGUE = (
     "Exit codes: 0 done; 1 failure; 2 wrong usage; 3 bad data; 4 a package is missing; 5 bad model; "
     "6 an engine or endpoint failed; 7 the cache cannot be used; 8 finished, but a system failed; 9 the doctor found "
-    "faults; 10 the doctor could not tell; 130 interrupted (what was finished is kept)."
+    "faults; 10 the doctor could not tell; 11 a backend was refused; 130 interrupted (what was finished is kept)."
 )
 INTERRUPTED = 130
 
