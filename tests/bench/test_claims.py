@@ -229,3 +229,53 @@ def test_the_command_takes_features(tmp_path, capfd):
 @pytest.mark.parametrize("arguments", [["9"], ["1", "--margin", "0"], ["x"], ["6", "--dims", "a"]])
 def test_the_command_refuses(arguments):
     assert main(["claims", *arguments]) == 2
+
+
+CHAIN, BARE, CUT = "bge-m3 >> qwen3-reranker-0.6b", "qwen3-0.6b[instruction=none]", "qwen3-0.6b[dim=512]"
+GAIN, BASE = ([float(i % 100 < hits) for i in range(N)] for hits in (77, 70))
+CHEAP, DEAR = costs(p95=5, memory=1), costs(p95=50, memory=9)
+BY_COMMAND = {
+    1: (
+        ({"bge-m3": HIGH, "qwen3-4b": SAME}, {"bge-m3": CHEAP, "qwen3-4b": DEAR}),
+        ({"bge-m3": HIGH, "qwen3-4b": SAME}, {"bge-m3": DEAR, "qwen3-4b": CHEAP}),
+    ),
+    2: (({"e5-small": HIGH, "qwen3-4b": SAME}, None), ({"e5-small": LOW, "qwen3-4b": HIGH}, None)),
+    3: (({"e5-small": LOW, "qwen3-4b": HIGH}, None), ({"e5-small": HIGH, "qwen3-4b": SAME}, None)),
+    4: (
+        ({"e5-small": HIGH, "qwen3-4b": HIGH}, {"e5-small": CHEAP, "qwen3-4b": DEAR}),
+        ({"e5-small": HIGH, "qwen3-4b": HIGH}, {"e5-small": DEAR, "qwen3-4b": CHEAP}),
+    ),
+    5: (({"qwen3-0.6b": GAIN, BARE: BASE}, None), ({"qwen3-0.6b": BASE, BARE: BASE}, None)),
+    6: (({"qwen3-0.6b": HIGH, CUT: SAME}, None), ({"qwen3-0.6b": HIGH, CUT: LOW}, None)),
+    7: (({"bge-m3": LOW, CHAIN: HIGH}, None), ({"bge-m3": HIGH, CHAIN: SAME}, None)),
+    8: (({"bge-m3": HIGH, "qwen3-8b": LOW}, None), ({"bge-m3": LOW, "qwen3-8b": HIGH}, None)),
+}
+"""Claim -> what makes it hold, and what makes it not hold: values, and costs."""
+
+
+def by_command(number, values, known, folder, capfdbinary):
+    measure = "recall@10" if number == 3 else "top1"
+    stored, labelled = folder / "r.json", folder / "f.json"
+    save(result(values, known, measure), stored)
+    save(result(values, measure="probe"), labelled)
+    arguments = ["--labelled", str(labelled), "--measure", measure] if number == 3 else []
+    assert main(["claims", str(number), "--result", str(stored), *arguments, "--json"]) == 0
+    (found,) = json.loads(capfdbinary.readouterr().out)
+    return found
+
+
+@pytest.mark.parametrize("number", CLAIMS)
+def test_every_claim_is_a_command_that_answers_both_ways(number, tmp_path, capfdbinary):
+    for (values, known), wanted in zip(BY_COMMAND[number], ("holds", "does not hold"), strict=True):
+        found = by_command(number, values, known, tmp_path, capfdbinary)
+        assert (found["number"], found["claim"], found["answer"]) == (number, CLAIMS[number].text, wanted)
+        assert found["figures"]
+    alone = by_command(number, {"some-model": HIGH}, None, tmp_path, capfdbinary)
+    assert alone["answer"] == "cannot be told"
+    assert alone["why"]
+
+
+def test_the_help_names_every_claim(capfd):
+    assert main(["claims", "--help"]) == 0
+    shown = " ".join(capfd.readouterr().out.split())
+    assert all(f"{number} {claim.text}" in shown for number, claim in CLAIMS.items())

@@ -41,7 +41,7 @@ class ClaimOptions:
         costs: how to measure costs, for the claims that need them.
     """
 
-    systems: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ()
+    systems: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ()
     suite: str = "zh-traps"
     result: str = ""
     labelled: Path | None = None
@@ -61,6 +61,17 @@ def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
 
     Each answer comes with its figures. Where a claim names models that you do not have, the same question is
     asked of yours, and said so. A claim of no difference holds only where the interval excludes a larger one.
+
+    1. BGE-M3 is the best value for ordinary Chinese retrieval.
+    2. More parameters do not bring more Top-1.
+    3. 4B and 8B win in recall and semantic richness.
+    4. Cost climbs steeply with size.
+    5. An instruction adds 5-10 points of Top-1.
+    6. 512 or 1024 dimensions keep most of the quality.
+    7. BGE-M3 recall + Qwen3-Reranker is the best engineering choice.
+    8. Leaderboard first is not best in practice.
+
+    Exit code 0 says that the tests were made, whatever the answers; `--json` gives them to a program.
 
     Args:
         numbers: from 1 to 8; all of them when left out.
