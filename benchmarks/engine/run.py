@@ -3,7 +3,8 @@
     python benchmarks/engine/run.py e5-small qwen3-0.6b bge-m3 --rounds 5 --folder /tmp/engine
 
 Prints for each model the medians, the ratio to ours as the median over rounds of paired ratios, the smallest cosine to
-fp32, the useful arithmetic as a share of the measured GEMM peak, and with ``--profile`` where our time goes.
+fp32, also with the mean taken out, the useful arithmetic as a share of the measured GEMM peak, and with ``--profile``
+where our time goes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import shapes
 import torch
 import workload
 
+from steelyard.engines.torch.check import agreement
 from steelyard.engines.torch.encoder import TorchEncoder
 from steelyard.engines.torch.precision import Precision, processor_flags, this_machine
 from steelyard.models.recipe import Recipe
@@ -30,10 +32,12 @@ PEERS: dict[str, Callable[[Recipe], peers.Encode]] = {
     "steelyard fp32": partial(peers.steelyard, precision=Precision.FP32),
     "steelyard bf16": partial(peers.steelyard, precision=Precision.BF16),
     "steelyard int8": partial(peers.steelyard, precision=Precision.INT8),
+    "steelyard openvino int8": peers.steelyard_openvino,
     "sentence-transformers fp32": partial(peers.sentence_transformers, dtype=torch.float32),
     "sentence-transformers bf16": partial(peers.sentence_transformers, dtype=torch.bfloat16),
     "onnxruntime int8": peers.onnxruntime_int8,
     "openvino int8": peers.openvino_int8,
+    "openvino w8a8": peers.openvino_w8a8,
 }
 
 
@@ -67,7 +71,7 @@ def measure(name: str, wanted: list[str], rounds: int, folder: Path, count: int,
         except Exception as wrong:  # noqa: BLE001 - a peer that cannot be had is named, not fatal
             print(f"  {peer}: not measured ({type(wrong).__name__}: {str(wrong)[:120]})")
     exact = running["steelyard fp32"](texts)
-    near = {p: float((encode(texts) * exact).sum(1).min()) for p, encode in running.items()}
+    near = {p: agreement(exact, encode(texts)) for p, encode in running.items()}
     times: dict[str, list[float]] = {p: [] for p in running}
     peaks = []
     for round_ in range(rounds):
@@ -81,7 +85,8 @@ def measure(name: str, wanted: list[str], rounds: int, folder: Path, count: int,
         ratio = statistics.median(t / b for t, b in zip(took, base, strict=True))
         middle = statistics.median(took)
         print(
-            f"  {peer:28} {tokens / middle:8.0f} tokens/s  takes {ratio:5.2f} x our fp32  cosine >= {near[peer]:.5f}  "
+            f"  {peer:28} {tokens / middle:8.0f} tokens/s  takes {ratio:5.2f} x our fp32  "
+            f"cosine >= {near[peer].cosine:.5f} ({near[peer].centred:.5f} centred)  "
             f"{work / middle / 1e9 / peak:4.0%} of the peak"
         )
     if profile:
