@@ -106,11 +106,14 @@ def serve(
 
 
 def _local(models: tuple[str, ...], options: ServeOptions, limits: Limits) -> Service:
+    from steelyard.engines.chosen import chosen
     from steelyard.serving.local_service import local_service
     from steelyard.serving.models import Wanted, open_models
 
     wanted = [Wanted.read(m) for m in models or DEFAULT_MODELS]
     loaded = open_models(wanted, options.backend, options.token_arrays)
+    for line in dict.fromkeys(str(chosen(m.engine, m.recipe, options.backend)) for m in loaded.values()):
+        console(stderr=True).print(line, markup=False, soft_wrap=True)
     return local_service(loaded, limits, _behaviour(options), _keys(options))
 
 

@@ -111,7 +111,7 @@ class CostRecord(_Frozen):
         price: as given.
         bill: what a million texts and tokens come to.
         check: agreement with the outside measurement.
-        engines: which backend ran each model, and why, in sentences.
+        engines: which backend ran each model, and why, a line each.
         notes: what a reader must know.
     """
 

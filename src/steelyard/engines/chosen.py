@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
+from steelyard.engines.checked import is_quantised, remark
 from steelyard.engines.protocol import EngineInfo
+from steelyard.models.recipe import Recipe
 
 INSTALLED = "the first of its backends that is installed"
 ASKED = "asked for"
 
 
+class Opened(Protocol):
+    """Any engine."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """Known without loading weights."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A model's backend; prints as a sentence without its full stop.
+    """A model's backend; prints as a line.
 
     Attributes:
         model: the recipe's name.
@@ -27,7 +38,7 @@ class Chosen:
     warning: str = ""
 
     def __str__(self) -> str:
-        return f"{self.model} ran on {self.backend} ({self.reason})" + (f"; {self.warning}" if self.warning else "")
+        return f"{self.model} on {self.backend} ({self.reason})" + (f"; {self.warning}" if self.warning else "")
 
 
 def reason_of(engine: object, asked: str | None) -> str:
@@ -42,6 +53,18 @@ def reason_of(engine: object, asked: str | None) -> str:
     return ASKED if asked and reason in (INSTALLED, ASKED) else reason
 
 
-def chosen(engine: object, info: EngineInfo, asked: str | None) -> Chosen:
-    """What there is to say of an engine that was opened."""
-    return Chosen(info.model, info.backend, reason_of(engine, asked))
+def chosen(engine: Opened, recipe: Recipe, asked: str | None) -> Chosen:
+    """What there is to say of an engine that was opened.
+
+    Args:
+        engine: the engine.
+        recipe: what it was opened for.
+        asked: the backend that was asked for; None where that was left to us.
+    """
+    info = engine.info
+    spelt = f"folder:{recipe.sources.folder}" if recipe.sources.folder else recipe.name
+    if recipe.kind == "embedding" or not is_quantised(info.backend):
+        warning = remark(info, spelt)
+    else:
+        warning = f"what that costs: steelyard weigh 'bm25 >> {spelt}[backend=torch-fp32|{info.backend}]'"
+    return Chosen(info.model, info.backend, reason_of(engine, asked), warning)

@@ -91,7 +91,7 @@ def _remarks(result: Result, judgement: Judgement) -> list[str]:
         lines.append(f"{len(judgement.skipped)} queries have no relevant document and count nowhere.")
     if not result.complete:
         lines.append("This run was interrupted; the systems shown are whole.")
-    lines += dict.fromkeys(f"{engine}." for system in result.weighed for engine in system.engines)
+    lines += dict.fromkeys(f"Engine: {engine}" for system in result.weighed for engine in system.engines)
     for system in result.systems:
         lines += [f"{system.name}: {note}" for note in system.notes]
         if system.error:

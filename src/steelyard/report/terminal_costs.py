@@ -138,7 +138,7 @@ def remarks(costs: Costs) -> list[str]:
         )
     shared = [n for n in records[0].notes if all(n in r.notes for r in records)]
     own = [f"{name}: {n}" for name, r in costs.items() for n in r.notes if n not in shared]
-    engines = dict.fromkeys(f"{e}." for r in records for e in r.engines)
+    engines = dict.fromkeys(f"Engine: {e}" for r in records for e in r.engines)
     return [*lines, *engines, *shared, *own]
 
 

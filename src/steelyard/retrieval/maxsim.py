@@ -48,6 +48,11 @@ class MaxSimReranker(BaseReranker):
         """Known without loading weights."""
         return self._info
 
+    @property
+    def choice(self) -> object | None:
+        """Why the token encoder computes as it does, where it says so."""
+        return getattr(self._encoder, "choice", None)
+
     def close(self) -> None:
         """Frees the kept vectors, and the token encoder's weights, where it can."""
         self._kept.clear()

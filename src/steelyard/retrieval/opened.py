@@ -7,10 +7,9 @@ are in memory once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import cast
 
-from steelyard.engines.checked import remark
 from steelyard.engines.chosen import Chosen, chosen
 from steelyard.engines.load import (
     Gives,
@@ -67,12 +66,7 @@ class Engines:
         if key not in self._opened:
             self._opened[key] = _OPEN[gives](recipe, name)
         engine = self._opened[key]
-        return engine, _said(engine, recipe, backend)
-
-
-def _said(engine: Engine, recipe: Recipe, asked: str | None) -> Chosen:
-    spelt = f"folder:{recipe.sources.folder}" if recipe.sources.folder else recipe.name
-    return replace(chosen(engine, engine.info, asked), warning=remark(engine.info, spelt))
+        return engine, chosen(engine, recipe, backend)
 
 
 _OPEN: Mapping[Gives, Callable[[Recipe, str | None], Engine]] = {
