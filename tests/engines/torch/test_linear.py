@@ -6,9 +6,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.nn.functional import linear
+from torch.nn.functional import gelu, linear
 
 from steelyard.engines.torch.int8 import Int8Linear, make_int8, quantise, whole_numbers_are_there
+from steelyard.engines.torch.int16 import Int16Linear, in_panels, norm_limit
+from steelyard.engines.torch.kernels import kernels
 from steelyard.engines.torch.linear import PackedLinear, PlainLinear, StoredLinear, maker, packing_is_there
 from steelyard.engines.torch.precision import Machine, Precision, choose, processor_flags, this_machine, weight_bytes
 
@@ -31,6 +33,7 @@ def test_all_kinds_agree(tokens: int, biased: bool) -> None:
         "plain": (PlainLinear(weight, bias, torch.float32), 1e-5),
         "packed": (PackedLinear(weight, bias, torch.float32), 1e-5),
         "stored": (StoredLinear(weight, bias), 0.1),
+        "int16": (Int16Linear(weight, bias), 2e-3),
         "int8": (Int8Linear(weight, bias), 0.5),
     }
     for name, (kind, tolerance) in kinds.items():
@@ -48,7 +51,9 @@ def test_torch_still_has_the_private_operators() -> None:
 def test_a_stored_weight_that_is_bf16_already_is_not_copied() -> None:
     weight = some(8, 8).bfloat16()
     assert StoredLinear(weight, None)._weight.data_ptr() == weight.data_ptr()
-    assert maker(Precision.BF16, OLD) is StoredLinear
+    make = maker(Precision.BF16, OLD)
+    assert make.kind is StoredLinear
+    assert not make.joins
 
 
 def test_a_layer_keeps_nothing_of_the_mapped_file() -> None:
@@ -56,6 +61,7 @@ def test_a_layer_keeps_nothing_of_the_mapped_file() -> None:
     kinds = [
         PlainLinear(weight, bias, torch.float32),
         PackedLinear(weight, bias, torch.float32),
+        Int16Linear(weight, bias),
         Int8Linear(weight, bias),
     ]
     x = some(2, 8)
@@ -81,6 +87,82 @@ def test_int8_is_the_product_of_what_was_rounded(tokens: int) -> None:
     step = x.abs().amax(1, keepdim=True) / 127
     wanted = ((x / step + 128.5).floor() - 128).double() @ values.double().T * scale * step
     torch.testing.assert_close(Int8Linear(weight, None, 63)(x).double(), wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("tokens", "inputs", "outputs"), [(1, 8, 16), (7, 30, 33), (103, 256, 48)])
+def test_int16_is_the_product_of_what_was_rounded(tokens: int, inputs: int, outputs: int) -> None:
+    x, weight = some(tokens, inputs, 7), some(outputs, inputs, 8)
+    short = -inputs % 8
+    parts = (torch.nn.functional.pad(part, (0, short)) for part in (x, weight))
+    (rows, row_steps), (columns, column_steps) = (kernels().quantise(p, norm_limit(inputs + short)) for p in parts)
+    wanted = rows.double() @ columns.double().T * row_steps[:, None] * column_steps
+    torch.testing.assert_close(Int16Linear(weight, None)(x).double(), wanted, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(Int16Linear(weight, None)(x), linear(x, weight), rtol=0, atol=2e-2)
+
+
+@given(
+    st.integers(1, 20),
+    st.sampled_from([8, 64, 1024]),
+    st.floats(1e-12, 1e12),
+    st.booleans(),
+)
+def test_steps_of_16_bits_are_as_small_as_the_norm_allows(rows: int, columns: int, size: float, spike: bool) -> None:
+    x = some(rows, columns) * size
+    if spike:
+        x[:, 3] *= 1e4
+    found, steps = kernels().quantise(x, norm_limit(columns))
+    assert ((found * steps[:, None].double() - x).abs() <= steps[:, None] * 0.501).all()
+    norms = found.double().norm(dim=1)
+    assert (norms <= 46_000).all()
+    assert ((norms > 40_000) | (found.abs().amax(1) > 32_700)).all()
+
+
+def test_the_largest_sums_of_16_bits_do_not_overflow() -> None:
+    """Two parallel vectors: the sum is the product of their norms, which nothing exceeds."""
+    x = some(1, 4096)
+    torch.testing.assert_close(Int16Linear(x, None)(x), x @ x.T, rtol=1e-5, atol=0)
+    flat = torch.ones(3, 2048)
+    torch.testing.assert_close(Int16Linear(-flat, None)(flat), -flat @ flat.T, rtol=1e-3, atol=0)
+
+
+def test_int16_of_zeros_and_of_what_is_no_number() -> None:
+    layer = Int16Linear(torch.cat([some(4, 8), torch.zeros(1, 8)]), torch.arange(5.0))
+    assert layer(torch.zeros(2, 8)).equal(torch.arange(5.0).expand(2, 5))
+    x = some(3, 8)
+    x[1, 5] = float("nan")
+    assert layer(x).isnan().any(1).tolist() == [False, True, False]
+
+
+def test_two_threads_compute_the_same_as_one() -> None:
+    x, layer = some(50, 64, 9), Int16Linear(some(80, 64), None)
+    alone = layer(x)
+    torch.set_num_threads(2)
+    try:
+        assert layer(x).equal(alone)
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_panels_hold_pairs_of_inputs_side_by_side() -> None:
+    rows = torch.arange(32 * 8, dtype=torch.int16).view(32, 8)
+    assert in_panels(rows)[1, 2, 5].equal(rows[16 + 5, 4:6])
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+def test_gelu_behind_a_layer_is_that_of_torch(precision: Precision) -> None:
+    make, bias = maker(precision, OLD), torch.linspace(-12, 12, 160)
+    weight = some(160, 8) * 0.1
+    x = some(9, 8)
+    torch.testing.assert_close(make.gelu(weight, bias)(x), gelu(make(weight, bias)(x).float()), atol=5e-7, rtol=3e-7)
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+def test_layers_of_one_input_are_the_same_joined(precision: Precision) -> None:
+    weights, biases = [some(8, 16, 1), some(24, 16, 2)], [some(1, 8, 3)[0], some(1, 24, 4)[0]]
+    x, make = some(5, 16), maker(precision, OLD)
+    for found, weight, bias in zip(make.branches(weights, biases)(x), weights, biases, strict=True):
+        assert found.equal(make(weight, bias)(x)) or precision is Precision.FP32
+        torch.testing.assert_close(found, linear(x, weight, bias), atol=0.3, rtol=0)
 
 
 def test_torch_still_has_the_operators_of_whole_numbers() -> None:

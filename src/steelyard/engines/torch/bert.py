@@ -5,15 +5,15 @@ Shapes: ``n`` texts, ``t`` tokens of a pack, ``h`` hidden, ``q`` heads, ``d`` si
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn.functional import gelu
 
 from steelyard.engines.checkpoint import BERT_ANCHOR, bert_shapes
 from steelyard.engines.torch.attention import KeyValue, attend
 from steelyard.engines.torch.layers import LayerNorm, Table, in_slices
-from steelyard.engines.torch.linear import Linear, MakeLinear
+from steelyard.engines.torch.linear import Branches, Linear, MakeLinear
 from steelyard.engines.torch.pack import Pack
 from steelyard.engines.torch.shape import Shape
 from steelyard.engines.torch.weights import Checkpoint
@@ -21,25 +21,20 @@ from steelyard.engines.torch.weights import Checkpoint
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    query: Linear
-    key: Linear
-    value: Linear
+    inputs: Branches  # queries, keys and values
     out: Linear
     attention_norm: LayerNorm
-    up: Linear
+    inner: Callable[[Tensor], Tensor]  # the first matrix of the feed-forward part, and GELU
     down: Linear
     norm: LayerNorm
     heads: int
 
     def __call__(self, x: Tensor, pack: Pack, rows: Tensor | None) -> Tensor:
-        wanted = x if rows is None else x[rows]
-        query, key, value = (
-            linear(source).unflatten(1, (self.heads, -1))
-            for linear, source in ((self.query, wanted), (self.key, x), (self.value, x))
-        )
+        query, key, value = (part.unflatten(1, (self.heads, -1)) for part in self.inputs(x))
+        wanted, query = (x, query) if rows is None else (x[rows], query[rows])
         seen = attend(query, key, value, pack.runs, causal=False)
         wanted = self.attention_norm(wanted + self.out(seen))
-        return self.norm(wanted + in_slices(lambda part: self.down(gelu(self.up(part))), wanted))
+        return self.norm(wanted + in_slices(lambda part: self.down(self.inner(part)), wanted))
 
 
 class Bert:
@@ -85,7 +80,14 @@ class _Reader:
     device: str
 
     def linear(self, name: str) -> Linear:
-        return self.make(self.checkpoint.tensor(f"{name}.weight"), self.checkpoint.tensor(f"{name}.bias"))
+        return self.make(*self.tensors(name))
+
+    def tensors(self, name: str) -> tuple[Tensor, Tensor]:
+        return self.checkpoint.tensor(f"{name}.weight"), self.checkpoint.tensor(f"{name}.bias")
+
+    def branches(self, names: Sequence[str]) -> Branches:
+        weights, biases = ([self.checkpoint.tensor(f"{n}.{part}") for n in names] for part in ("weight", "bias"))
+        return self.make.branches(weights, biases)
 
     def norm(self, name: str) -> LayerNorm:
         weight, bias = (self.checkpoint.copy(f"{name}.{part}", self.device) for part in ("weight", "bias"))
@@ -93,12 +95,10 @@ class _Reader:
 
     def layer(self, at: str) -> _Layer:
         return _Layer(
-            query=self.linear(f"{at}attention.self.query"),
-            key=self.linear(f"{at}attention.self.key"),
-            value=self.linear(f"{at}attention.self.value"),
+            inputs=self.branches([f"{at}attention.self.{name}" for name in ("query", "key", "value")]),
             out=self.linear(f"{at}attention.output.dense"),
             attention_norm=self.norm(f"{at}attention.output.LayerNorm"),
-            up=self.linear(f"{at}intermediate.dense"),
+            inner=self.make.gelu(*self.tensors(f"{at}intermediate.dense")),
             down=self.linear(f"{at}output.dense"),
             norm=self.norm(f"{at}output.LayerNorm"),
             heads=self.shape.heads,

@@ -13,7 +13,7 @@ from torch.nn.functional import gelu
 
 from steelyard.engines.torch.attention import KeyValue, attend
 from steelyard.engines.torch.layers import LayerNorm, Table, in_slices, rotary, rotate
-from steelyard.engines.torch.linear import Linear, MakeLinear
+from steelyard.engines.torch.linear import Branches, Linear, MakeLinear
 from steelyard.engines.torch.pack import Pack
 from steelyard.engines.torch.shape import Rope, Shape
 from steelyard.engines.torch.weights import Checkpoint
@@ -24,27 +24,26 @@ _TYPES = "embeddings.token_type_embeddings.weight"
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    query: Linear
-    key: Linear
-    value: Linear
+    inputs: Branches  # queries, keys and values
     out: Linear
     attention_norm: LayerNorm
-    up: Linear
-    gate: Linear
+    inner: Branches  # what is gated, and the gate
     down: Linear
     norm: LayerNorm
     heads: int
 
     def __call__(self, x: Tensor, turn: tuple[Tensor, Tensor], pack: Pack, rows: Tensor | None) -> Tensor:
-        wanted, wanted_turn = (x, turn) if rows is None else (x[rows], (turn[0][rows], turn[1][rows]))
-        query = rotate(self.query(wanted).unflatten(1, (self.heads, -1)), *wanted_turn).to(self.query.dtype)
-        key = rotate(self.key(x).unflatten(1, (self.heads, -1)), *turn).to(self.key.dtype)
-        value = self.value(x).unflatten(1, (self.heads, -1))
+        query, key, value = (part.unflatten(1, (self.heads, -1)) for part in self.inputs(x))
+        wanted, wanted_turn = x, turn
+        if rows is not None:
+            query, wanted, wanted_turn = query[rows], x[rows], (turn[0][rows], turn[1][rows])
+        query, key = (rotate(part, *by).to(value.dtype) for part, by in ((query, wanted_turn), (key, turn)))
         wanted = self.attention_norm(wanted + self.out(attend(query, key, value, pack.runs, causal=False)))
         return self.norm(wanted + in_slices(self._inner, wanted))
 
     def _inner(self, x: Tensor) -> Tensor:
-        return self.down(gelu(self.gate(x)) * self.up(x))
+        up, gate = self.inner(x)
+        return self.down(gelu(gate).mul_(up))
 
 
 class Gte:
@@ -107,18 +106,25 @@ class _Reader:
     shape: Shape
     device: str
 
-    def linears(self, name: str, parts: int = 1, *, bias: bool = True) -> list[Linear]:
+    def linear(self, name: str) -> Linear:
+        return self.make(self.checkpoint.tensor(f"{name}.weight"), self.checkpoint.tensor(f"{name}.bias"))
+
+    def branches(self, name: str, parts: int, *, bias: bool = True) -> Branches:
         weights = self.checkpoint.tensor(f"{name}.weight").chunk(parts)
         biases = self.checkpoint.tensor(f"{name}.bias").chunk(parts) if bias else [None] * parts
-        return [self.make(w, b) for w, b in zip(weights, biases, strict=True)]
+        return self.make.branches(weights, biases)
 
     def norm(self, name: str) -> LayerNorm:
         weight, bias = (self.checkpoint.copy(f"{name}.{part}", self.device) for part in ("weight", "bias"))
         return LayerNorm(weight, bias, self.shape.eps)
 
     def layer(self, at: str) -> _Layer:
-        query, key, value = self.linears(f"{at}attention.qkv_proj", 3)
-        up, gate = self.linears(f"{at}mlp.up_gate_proj", 2, bias=False)
-        (out,), (down,) = self.linears(f"{at}attention.o_proj"), self.linears(f"{at}mlp.down_proj")
-        first, second = self.norm(f"{at}attn_ln"), self.norm(f"{at}mlp_ln")
-        return _Layer(query, key, value, out, first, up, gate, down, second, self.shape.heads)
+        return _Layer(
+            inputs=self.branches(f"{at}attention.qkv_proj", 3),
+            out=self.linear(f"{at}attention.o_proj"),
+            attention_norm=self.norm(f"{at}attn_ln"),
+            inner=self.branches(f"{at}mlp.up_gate_proj", 2, bias=False),
+            down=self.linear(f"{at}mlp.down_proj"),
+            norm=self.norm(f"{at}mlp_ln"),
+            heads=self.shape.heads,
+        )

@@ -5,15 +5,17 @@ Shapes: ``t`` tokens, ``i`` inputs, ``o`` outputs. Every kind takes float32 or i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
+from torch.nn.functional import gelu, linear
 
 from steelyard.engines.torch.int8 import make_int8
+from steelyard.engines.torch.int16 import Int16Linear
 from steelyard.engines.torch.precision import Machine, Precision
 
 _ONEDNN = ("_reorder_linear_weight", "_linear_pointwise")
@@ -28,8 +30,42 @@ class Linear(Protocol):
         """[t, o] in ``dtype``."""
 
 
-MakeLinear = Callable[[Tensor, Tensor | None], Linear]
-"""From weight [o, i] and bias [o] as the checkpoint stores them."""
+Branches = Callable[[Tensor], Sequence[Tensor]]
+"""Several linear layers of one input: [t, o] of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class MakeLinear:
+    """From weights [o, i] and biases [o] as the checkpoint stores them.
+
+    Attributes:
+        kind: of linear layer.
+        joins: whether layers of one input are made one matrix, which is multiplied faster; not where weights stay in
+            their file.
+        kind_gelu: the kind that GELU is part of; None for one after the other.
+    """
+
+    kind: Callable[[Tensor, Tensor | None], Linear]
+    joins: bool = True
+    kind_gelu: Callable[[Tensor, Tensor | None], Linear] | None = None
+
+    def __call__(self, weight: Tensor, bias: Tensor | None) -> Linear:
+        """One layer."""
+        return self.kind(weight, bias)
+
+    def gelu(self, weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
+        """One layer and GELU of what it gives, float32[t, o]."""
+        if self.kind_gelu:
+            return self.kind_gelu(weight, bias)
+        return partial(_then_gelu, self.kind(weight, bias))
+
+    def branches(self, weights: Sequence[Tensor], biases: Sequence[Tensor | None]) -> Branches:
+        """Layers of one input; all of them have a bias or none has."""
+        if not self.joins:
+            return partial(_each, [self.kind(weight, bias) for weight, bias in zip(weights, biases, strict=True)])
+        given = [bias for bias in biases if bias is not None]
+        joined = self.kind(torch.cat(list(weights)), torch.cat(given) if given else None)
+        return partial(_parted, joined, [len(weight) for weight in weights])
 
 
 class PlainLinear:
@@ -80,15 +116,29 @@ class StoredLinear:
 def maker(precision: Precision, machine: Machine, device: str = "cpu") -> MakeLinear:
     """The kind of linear layer for these numbers on this machine."""
     if precision is Precision.INT8:
-        return make_int8(machine)
+        return MakeLinear(make_int8(machine))
+    if precision is Precision.INT16:
+        return MakeLinear(Int16Linear, kind_gelu=partial(Int16Linear, gelu=True))
     dtype = torch.bfloat16 if precision is Precision.BF16 else torch.float32
     if device != "cpu":
-        return partial(PlainLinear, dtype=dtype, device=device)
+        return MakeLinear(partial(PlainLinear, dtype=dtype, device=device))
     if precision is Precision.BF16 and not machine.fast_bf16:
-        return StoredLinear
+        return MakeLinear(StoredLinear, joins=False)
     if packing_is_there():
-        return partial(PackedLinear, dtype=dtype)
-    return partial(PlainLinear, dtype=dtype)
+        return MakeLinear(partial(PackedLinear, dtype=dtype))
+    return MakeLinear(partial(PlainLinear, dtype=dtype))
+
+
+def _then_gelu(layer: Linear, x: Tensor) -> Tensor:
+    return gelu(layer(x))
+
+
+def _each(layers: Sequence[Linear], x: Tensor) -> Sequence[Tensor]:
+    return [layer(x) for layer in layers]
+
+
+def _parted(joined: Linear, sizes: list[int], x: Tensor) -> Sequence[Tensor]:
+    return torch.split(joined(x), sizes, dim=1)
 
 
 def packing_is_there() -> bool:

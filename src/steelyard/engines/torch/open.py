@@ -24,6 +24,11 @@ def encoder_bf16(recipe: Recipe) -> TorchEncoder:
     return TorchEncoder(recipe, TorchConfig(Precision.BF16))
 
 
+def encoder_int16(recipe: Recipe) -> TorchEncoder:
+    """With weights and states in 16 bits, on x86-64 with AVX2."""
+    return TorchEncoder(recipe, TorchConfig(Precision.INT16))
+
+
 def encoder_int8(recipe: Recipe) -> TorchEncoder:
     """With weights in int8."""
     return TorchEncoder(recipe, TorchConfig(Precision.INT8))
@@ -42,6 +47,11 @@ def reranker_fp32(recipe: Recipe) -> TorchReranker:
 def reranker_bf16(recipe: Recipe) -> TorchReranker:
     """In bf16."""
     return TorchReranker(recipe, TorchConfig(Precision.BF16))
+
+
+def reranker_int16(recipe: Recipe) -> TorchReranker:
+    """With weights and states in 16 bits, on x86-64 with AVX2."""
+    return TorchReranker(recipe, TorchConfig(Precision.INT16))
 
 
 def reranker_int8(recipe: Recipe) -> TorchReranker:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
 _FAST_BF16 = frozenset({"avx512_bf16", "amx_bf16", "avxneconvert", "bf16"})
-_BYTES = {"fp32": 4.0, "bf16": 2.0, "int8": 1.05}
+_BYTES = {"fp32": 4.0, "bf16": 2.0, "int16": 2.01, "int8": 1.05}
 _HEADROOM = 1 << 30
 """Bytes left for states, tokenizer and the libraries themselves."""
 
@@ -23,11 +23,14 @@ class Precision(StrEnum):
 
     ``bf16`` multiplies in bf16 where the processor has instructions for it; elsewhere it keeps weights in bf16 and
     multiplies in fp32, which halves the memory and loses nothing on checkpoints that are published in bf16.
-    ``int8`` keeps a scale for each output channel and is opt-in: see :mod:`steelyard.engines.torch.check`.
+    ``int16`` keeps a step for each output channel, about 12 bits for normal values; see
+    :mod:`steelyard.engines.torch.int16`. ``int8`` does the same in 8 bits and is opt-in: see
+    :mod:`steelyard.engines.torch.check`.
     """
 
     FP32 = "fp32"
     BF16 = "bf16"
+    INT16 = "int16"
     INT8 = "int8"
 
 

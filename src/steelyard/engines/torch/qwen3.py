@@ -6,6 +6,7 @@ of a head, ``p`` tokens of the prefix.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch.nn.functional import silu
 from steelyard.engines.checkpoint import QWEN3_ANCHOR, qwen3_shapes
 from steelyard.engines.torch.attention import KeyValue, attend
 from steelyard.engines.torch.layers import RMSNorm, Table, in_slices, rotary, rotate
-from steelyard.engines.torch.linear import Linear, MakeLinear
+from steelyard.engines.torch.linear import Branches, Linear, MakeLinear
 from steelyard.engines.torch.pack import Pack, pack
 from steelyard.engines.torch.shape import Rope, Shape
 from steelyard.engines.torch.weights import Checkpoint
@@ -25,32 +26,30 @@ Turn = tuple[Tensor, Tensor]
 @dataclass(frozen=True, slots=True)
 class _Layer:
     norm: RMSNorm
-    query: Linear
-    key: Linear
-    value: Linear
+    inputs: Branches  # queries, keys and values
     query_norm: RMSNorm
     key_norm: RMSNorm
     out: Linear
     inner_norm: RMSNorm
-    gate: Linear
-    up: Linear
+    inner: Branches  # the gate, and what is gated
     down: Linear
     head: int
 
-    def keys_values(self, normed: Tensor, turn: Turn) -> KeyValue:
-        key = rotate(self.key_norm(self.key(normed).unflatten(1, (-1, self.head))), *turn)
-        return KeyValue(key.to(self.key.dtype), self.value(normed).unflatten(1, (-1, self.head)))
-
-    def queries(self, normed: Tensor, turn: Turn) -> Tensor:
-        query = rotate(self.query_norm(self.query(normed).unflatten(1, (-1, self.head))), *turn)
-        return query.to(self.query.dtype)
+    def split(self, x: Tensor, turn: Turn, rows: Tensor | None) -> tuple[Tensor, KeyValue]:
+        """Queries of the wanted rows, keys and values of all."""
+        query, key, value = (part.unflatten(1, (-1, self.head)) for part in self.inputs(self.norm(x)))
+        key = rotate(self.key_norm(key), *turn).to(value.dtype)
+        if rows is not None:
+            query, turn = query[rows], (turn[0][rows], turn[1][rows])
+        return rotate(self.query_norm(query), *turn).to(value.dtype), KeyValue(key, value)
 
     def finish(self, x: Tensor, seen: Tensor) -> Tensor:
         x = x + self.out(seen)
         return x + in_slices(self._inner, self.inner_norm(x))
 
     def _inner(self, x: Tensor) -> Tensor:
-        return self.down(silu(self.gate(x)) * self.up(x))
+        gate, up = self.inner(x)
+        return self.down(silu(gate).mul_(up))
 
 
 class Qwen3:
@@ -84,13 +83,11 @@ class Qwen3:
         turn = rotary(pack.positions, self.shape.head, self._rope)
         x = self._words(pack.ids)
         for i, layer in enumerate(self._layers):
-            normed = layer.norm(x)
-            own = layer.keys_values(normed, turn)
-            if rows is not None and i == self.shape.layers - 1:
-                x, normed, turn = x[rows], normed[rows], (turn[0][rows], turn[1][rows])
+            wanted = rows if i == self.shape.layers - 1 else None
+            query, own = layer.split(x, turn, wanted)
             before = prefix[i] if prefix else None
-            seen = attend(layer.queries(normed, turn), own.key, own.value, pack.runs, causal=True, prefix=before)
-            x = layer.finish(x, seen)
+            seen = attend(query, own.key, own.value, pack.runs, causal=True, prefix=before)
+            x = layer.finish(x if wanted is None else x[wanted], seen)
         return self._norm(x)
 
     def prefix(self, ids: list[int]) -> list[KeyValue]:
@@ -103,11 +100,10 @@ class Qwen3:
         x = self._words(alone.ids)
         found = []
         for i, layer in enumerate(self._layers):
-            normed = layer.norm(x)
-            own = layer.keys_values(normed, turn)
+            query, own = layer.split(x, turn, None)
             found.append(own)
             if i < self.shape.layers - 1:
-                x = layer.finish(x, attend(layer.queries(normed, turn), own.key, own.value, alone.runs, causal=True))
+                x = layer.finish(x, attend(query, own.key, own.value, alone.runs, causal=True))
         return found
 
 
@@ -121,21 +117,21 @@ class _Reader:
     def linear(self, name: str) -> Linear:
         return self.make(self.checkpoint.tensor(f"{name}.weight"), None)
 
+    def branches(self, names: Sequence[str]) -> Branches:
+        return self.make.branches([self.checkpoint.tensor(f"{name}.weight") for name in names], [None] * len(names))
+
     def norm(self, name: str) -> RMSNorm:
         return RMSNorm(self.checkpoint.copy(f"{name}.weight", self.device), self.shape.eps)
 
     def layer(self, at: str) -> _Layer:
         return _Layer(
             norm=self.norm(f"{at}input_layernorm"),
-            query=self.linear(f"{at}self_attn.q_proj"),
-            key=self.linear(f"{at}self_attn.k_proj"),
-            value=self.linear(f"{at}self_attn.v_proj"),
+            inputs=self.branches([f"{at}self_attn.{name}_proj" for name in "qkv"]),
             query_norm=self.norm(f"{at}self_attn.q_norm"),
             key_norm=self.norm(f"{at}self_attn.k_norm"),
             out=self.linear(f"{at}self_attn.o_proj"),
             inner_norm=self.norm(f"{at}post_attention_layernorm"),
-            gate=self.linear(f"{at}mlp.gate_proj"),
-            up=self.linear(f"{at}mlp.up_proj"),
+            inner=self.branches([f"{at}mlp.{name}_proj" for name in ("gate", "up")]),
             down=self.linear(f"{at}mlp.down_proj"),
             head=self.shape.head,
         )

@@ -1,0 +1,68 @@
+"""Linear layers in 16 bits: a step for every output, and one for every token, found as it passes.
+
+Shapes: ``t`` tokens, ``i`` inputs, ``o`` outputs.
+
+Sums are whole numbers of 32 bits and must not overflow. By Cauchy and Schwarz no sum of products, whole or partial, is
+larger than the norm of the token times that of the weights; both are held to 46,000 steps, and 46,000 squared is less
+than 2**31. Normal values of a thousand inputs then have about 12 bits each.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from steelyard.engines.torch.kernels import kernels
+from steelyard.engines.torch.kernels_ir import PANEL, STEP
+
+_NORM = 46_000
+
+
+class Int16Linear:
+    """Weight and tokens in 16 bits, multiplied in whole numbers; float32 comes out.
+
+    Args:
+        weight: [o, i].
+        bias: [o].
+        gelu: whether GELU follows.
+
+    Raises:
+        MissingExtraError: llvmlite is not installed.
+        EngineError: the processor or the system is another one.
+    """
+
+    dtype = torch.float32
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, gelu: bool = False) -> None:
+        self._kernels = kernels()
+        self._gelu = gelu
+        self._outputs, self._inputs = weight.shape
+        self._short = -self._inputs % STEP
+        missing = -self._outputs % PANEL
+        self._limit = norm_limit(self._inputs + self._short)
+        rows = pad(weight.float(), (0, self._short, 0, missing)).contiguous()
+        steps, self._steps = self._kernels.quantise(rows, self._limit)
+        self._panels = in_panels(steps)
+        self._bias = torch.zeros(len(rows)) if bias is None else pad(bias.float(), (0, missing)).clone()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """float32[t, o]."""
+        x = pad(x.float(), (0, self._short)) if self._short else x.float()
+        rows = self._kernels.quantise(x.contiguous(), self._limit)
+        done = self._kernels.multiply(rows, (self._panels, self._steps), self._bias, gelu=self._gelu)
+        return done if len(self._bias) == self._outputs else done[:, : self._outputs]
+
+
+def norm_limit(inputs: int) -> int:
+    """The largest norm of a row before rounding, which may add half a step to each of its numbers."""
+    return _NORM - isqrt(inputs) - 1
+
+
+def in_panels(rows: Tensor) -> Tensor:
+    """int16[o / 16, i / 2, 16, 2] from int16[o, i]."""
+    pairs = rows.view(torch.int32).unflatten(0, (-1, PANEL))
+    panels: Tensor = pairs.transpose(1, 2).contiguous().view(torch.int16).unflatten(2, (PANEL, 2))
+    return panels
