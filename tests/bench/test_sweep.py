@@ -184,3 +184,11 @@ def test_instructions_are_read_from_a_file(tmp_path, capfd):
     empty.write_text("\n\n")
     assert main(["sweep", "e5-small", "--instructions", str(empty)]) == 3
     assert "holds no instruction" in capfd.readouterr().err
+
+
+def test_the_default_instruction_of_a_bare_system_is_that_system():
+    axes = Axes(instructions=("none", "default", "查"))
+    names = [str(n) for n in variants(parse("qwen3-0.6b"), axes)]
+    assert names == ["qwen3-0.6b", "qwen3-0.6b[instruction=none]", 'qwen3-0.6b[instruction="查"]']
+    told = [str(n) for n in variants(parse("qwen3-0.6b[instruction=none]"), axes)]
+    assert told[1] == "qwen3-0.6b[instruction=default]"

@@ -159,7 +159,9 @@ def precision_of(value: Value | None) -> Precision:
 
 def _all(base: Node, axes: Axes) -> Iterator[Node]:
     yield from _grid(base, axes)
-    for key, values in (("instruction", axes.instructions), ("max_tokens", axes.max_tokens)):
+    own = () if instruction_of(base) else (DEFAULT,)  # without one of its own the base is that variant
+    instructions = tuple(i for i in axes.instructions if i not in own)
+    for key, values in (("instruction", instructions), ("max_tokens", axes.max_tokens)):
         for value in values:
             yield _set(base, key, value)
     for top in sorted(axes.tops, reverse=True):
