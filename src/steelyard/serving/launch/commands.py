@@ -55,6 +55,8 @@ def launch_of(server: str, recipe: Recipe, port: int, checkpoint: str | None = N
     entry = next((e for e in _entries(server) if _fits(e, recipe)), None)
     if entry is None:
         raise UsageError(f"no launch line of {server} is known for {recipe.name} ({recipe.architecture})")
+    if "refuse" in entry:
+        raise UsageError(f"{server} cannot serve {recipe.name}: {entry['refuse']}")
     words = {"{model}": model, "{port}": str(port), "{template}": str(template_path())}
     command = tuple(words.get(word, word) for word in entry["command"])
     return Launch(server, command, port, entry["why"], model)
@@ -76,4 +78,5 @@ def _fits(entry: Mapping[str, Any], recipe: Recipe) -> bool:
         entry["kind"] == recipe.kind
         and entry["architecture"] == recipe.architecture
         and entry.get("head", recipe.heads[0]) in recipe.heads
+        and entry.get("pooling", recipe.pooling) == recipe.pooling
     )
