@@ -1,6 +1,8 @@
-"""What is written in an afternoon: FastAPI around sentence-transformers; the yardstick of load.py.
+"""What is written in an afternoon: FastAPI around sentence-transformers; a yardstick of load.py.
 
-python benchmarks/serving/plain_server.py CHECKPOINT PORT
+    python benchmarks/serving/plain_server.py CHECKPOINT PORT
+
+Texts come finished, with the model's template on.
 """
 
 from __future__ import annotations
@@ -14,11 +16,14 @@ from sentence_transformers import SentenceTransformer
 
 
 class Request(BaseModel):
+    """OpenAI's request as far as it is needed."""
+
     input: list[str] | str
     model: str
 
 
 def build(checkpoint: str) -> FastAPI:
+    """The application around a checkpoint."""
     model = SentenceTransformer(checkpoint, device="cpu")
     app = FastAPI()
 
@@ -29,14 +34,10 @@ def build(checkpoint: str) -> FastAPI:
     @app.post("/v1/embeddings")
     def embeddings(request: Request) -> dict[str, object]:
         texts = [request.input] if isinstance(request.input, str) else request.input
-        rows = model.encode([f"passage: {t}" for t in texts], normalize_embeddings=True, show_progress_bar=False)
+        rows = model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
         data = [{"object": "embedding", "index": i, "embedding": row.tolist()} for i, row in enumerate(rows)]
-        return {
-            "object": "list",
-            "model": request.model,
-            "data": data,
-            "usage": {"prompt_tokens": 0, "total_tokens": 0},
-        }
+        usage = {"prompt_tokens": 0, "total_tokens": 0}
+        return {"object": "list", "model": request.model, "data": data, "usage": usage}
 
     return app
 
