@@ -12,6 +12,7 @@ from steelyard.bench.result import Result
 from steelyard.bench.runner import Watcher, WeighConfig, weigh
 from steelyard.engines.base import TruncationWarning
 from steelyard.engines.checked import Checked, is_quantised
+from steelyard.engines.load import ENCODERS
 from steelyard.engines.protocol import Encoder
 from steelyard.engines.torch.check import Agreement, agreement
 from steelyard.errors import EngineError, UsageError
@@ -118,12 +119,13 @@ def hold_against(
 
 
 def reference_of(recipe: Recipe, backend: str) -> str:
-    """The backend that another is held against: ``torch-fp32`` where there is one, else the first exact one.
+    """The backend that another is held against, of those that are installed: ``torch-fp32``, else the first exact one.
 
     Raises:
         UsageError: there is none beside ``backend``.
     """
-    exact = [b for b in recipe.backends if b != backend and not is_quantised(b)]
+    exact = [b for b in recipe.backends if b != backend and b in ENCODERS and not is_quantised(b)]
+    exact = [b for b in exact if ENCODERS[b].ready()] or exact
     if not exact:
         raise UsageError(f"{recipe.name} has no other backend to hold {backend} against")
     return "torch-fp32" if "torch-fp32" in exact else exact[0]

