@@ -13,7 +13,9 @@ from typing import Any
 from steelyard.errors import RecipeError, WeightsError
 from steelyard.models.recipe import Architecture, Pooling, Recipe, Sources
 
-BACKENDS = ("torch", "torch-fp32", "torch-bf16", "torch-int8")
+BACKENDS = ("torch", "torch-fp32", "torch-bf16", "torch-int16", "torch-int8")
+OPENVINO = ("openvino-fp32", "openvino-int8", "openvino")
+"""Run the same families as embeddings, GTE (``new``) excepted."""
 
 _ARCHITECTURES: dict[str, Architecture] = {
     "bert": "bert",
@@ -188,7 +190,7 @@ def _embedding(folder: Path, modules: _Modules, config: dict[str, Any], architec
         licence="unknown",
         parameters=count_parameters(inside),
         sources=Sources(folder=str(inside.resolve())),
-        backends=BACKENDS,
+        backends=BACKENDS if architecture == "new" else BACKENDS + OPENVINO,
         notes=guessed,
     )
 
