@@ -92,21 +92,21 @@ class Compiled:
 
 def _keep(model: Any, kept: Path) -> None:
     """Writes a graph into a folder of its own and moves it into place whole, however many processes do so at once."""
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(kept)
-    gathering = Path(tempfile.mkdtemp(prefix=f".{kept.name}.", dir=kept.parent))
     try:
-        ov.save_model(model, gathering / GRAPH, compress_to_fp16=False)
-        with suppress(OSError):  # another process was quicker: its graph is the same
-            gathering.rename(kept)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(kept)
+        with tempfile.TemporaryDirectory(prefix=f".{kept.name}.", dir=kept.parent) as made:
+            gathering = Path(made) / "graph"
+            gathering.mkdir()
+            ov.save_model(model, gathering / GRAPH, compress_to_fp16=False)
+            with suppress(OSError):  # another process was quicker: its graph is the same
+                gathering.rename(kept)
         if not (kept / GRAPH).is_file():
             raise OSError("it did not appear")
     except (OSError, RuntimeError) as wrong:
         raise WeightsError(
             f"{kept}: the graph could not be written ({wrong}); make room, or set STEELYARD_CACHE to another folder"
         ) from None
-    finally:
-        shutil.rmtree(gathering, ignore_errors=True)
 
 
 def _sweep(kept: Path) -> None:
