@@ -269,3 +269,9 @@ def test_judging_by_another_measure() -> None:
     assert report.verdict.measure == "mrr"
     assert report.measures == ("top1", "hit@3", "group1")
     assert judge({"a": {"q": 1.0}}, "top1").comparisons == ()
+
+
+def test_a_head_without_vectors_of_a_text_is_no_place_of_a_dimension() -> None:
+    found = sweeps(figures_of("bge-m3[head=sparse]", "bge-m3[dim=64]", "bge-m3", "bge-m3[head=dense]"))
+    spots = {spot.system for sweep in found for curve in sweep.curves for spot in curve.spots}
+    assert spots == {"bge-m3[dim=64]", "bge-m3"}

@@ -10,6 +10,7 @@ import pytest
 
 from steelyard.bench.cache import VectorCache
 from steelyard.bench.runner import WeighConfig, read_systems, weigh
+from steelyard.bench.sweep import storage_of
 from steelyard.engines.packages import installed, package_file
 from steelyard.errors import ExpressionError
 from steelyard.models.folder import read_recipe
@@ -146,6 +147,11 @@ def test_colbert_recall_is_the_reranking_of_everything(m3: Path) -> None:
         assert recalled == reranked
         np.testing.assert_allclose(recalled.scores, reranked.scores, atol=1e-5)
     workshop.close()
+
+
+def test_the_storage_of_other_heads_is_not_that_of_one_vector_a_text() -> None:
+    assert storage_of(parse("bge-m3[head=sparse]")) is None
+    assert storage_of(parse("bge-m3[head=dense]")) == storage_of(parse("bge-m3")) is not None
 
 
 def test_folders_know_their_heads(m3: Path) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from steelyard.errors import SteelyardError
 from steelyard.models.registry import load_recipe
-from steelyard.retrieval.expression import Fuse, Leaf, Node, Options, Rerank, parse
+from steelyard.retrieval.expression import Fuse, Leaf, Node, Options, Rerank, parse, single_options
+from steelyard.retrieval.vocabulary import DENSE
 from steelyard.stats.intervals import Interval
 
 DIMENSION = "dim"
@@ -90,7 +91,7 @@ def _places(name: str) -> Iterator[tuple[str, float, str]]:
 
 
 def _native_dimension(node: Node) -> int:
-    if not isinstance(node, Leaf) or node.scheme:
+    if not isinstance(node, Leaf) or node.scheme or single_options(node).get("head", DENSE) != DENSE:
         return 0
     try:
         return load_recipe(node.name).dimension
