@@ -39,6 +39,7 @@ def recipe(name: str = "fake", **changes: Any) -> Recipe:
 def reranker_recipe(name: str = "fake-reranker", **changes: Any) -> Recipe:
     facts: dict[str, Any] = {
         "kind": "reranker",
+        "architecture": "xlm-roberta",
         "pooling": "none",
         "dimension": 0,
         "matryoshka": False,

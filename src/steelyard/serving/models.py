@@ -12,6 +12,7 @@ from steelyard.engines.packages import installed, package_file
 from steelyard.engines.protocol import Encoder, Reranker
 from steelyard.errors import UsageError
 from steelyard.models.folder import read_recipe
+from steelyard.models.hub import find
 from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe
 from steelyard.retrieval.maxsim import MaxSimReranker
@@ -81,7 +82,7 @@ def codec_of(recipe: Recipe, choice: str) -> Codec:
         return NoCodec("this server takes no token arrays")
     if choice != "model":
         return TiktokenCodec(choice)
-    path = _tokenizer(recipe)
+    path = tokenizer_of(recipe)
     return ModelCodec(path, recipe.name) if path else NoCodec(f"the tokenizer of {recipe.name} is not at hand here")
 
 
@@ -99,9 +100,11 @@ def _recipe(name: str) -> Recipe:
     return read_recipe(Path(name)) if "/" in name or os.sep in name else load_recipe(name)
 
 
-def _tokenizer(recipe: Recipe) -> Path | None:
-    if recipe.sources.folder:
-        path = Path(recipe.sources.folder, "tokenizer.json")
-        return path if path.is_file() else None
+def tokenizer_of(recipe: Recipe) -> Path | None:
+    """The ``tokenizer.json`` of a recipe on this machine: in its folder, in what was pulled, or in a package."""
+    folder = Path(recipe.sources.folder) if recipe.sources.folder else find(recipe)
+    path = folder / "tokenizer.json" if folder else None
+    if path is not None and path.is_file():
+        return path
     packaged = _PACKAGED.get(recipe.name)
     return package_file(*packaged) if packaged and installed(packaged[0]) else None

@@ -56,12 +56,21 @@ class EmbedTask:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """float32[n, d] in the order of the texts, the tokens read, which texts were cut, and the other heads."""
+    """What a model gave.
+
+    Attributes:
+        vectors: float32[n, d] in the order of the texts.
+        tokens: how many were read.
+        cut: which texts were cut.
+        heads: the other heads.
+        cuts_elsewhere: whether somebody else cuts, or refuses, what is too long, so that ``cut`` says nothing.
+    """
 
     vectors: Vectors
     tokens: int
     cut: tuple[int, ...] = ()
     heads: Heads = Heads()  # noqa: RUF009 - frozen
+    cuts_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

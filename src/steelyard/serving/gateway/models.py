@@ -17,6 +17,7 @@ from steelyard.models.recipe import Recipe
 from steelyard.serving.failures import HttpFailure, failure_of
 from steelyard.serving.gateway.answers import read_scores, read_vectors
 from steelyard.serving.gateway.cache import VectorLru, content_key
+from steelyard.serving.gateway.fit import Fitted, Fitter
 from steelyard.serving.gateway.upstream import Refusal, Upstream, Upstreams
 from steelyard.serving.local import estimate
 from steelyard.serving.metrics import Metrics
@@ -69,10 +70,20 @@ class RemoteEmbedder:
         cache: vectors of earlier texts.
         metrics: told of the cache.
         codec: reads token arrays.
+        fitter: cuts or refuses what is too long; None where the tokenizer is not at hand, and upstreams decide.
     """
 
-    def __init__(self, remote: Remote, upstreams: Upstreams, cache: VectorLru, metrics: Metrics, codec: Codec) -> None:
+    def __init__(
+        self,
+        remote: Remote,
+        upstreams: Upstreams,
+        cache: VectorLru,
+        metrics: Metrics,
+        codec: Codec,
+        fitter: Fitter | None = None,
+    ) -> None:
         self._remote = remote
+        self._fitter = fitter
         self._upstreams = upstreams
         self._cache = cache
         self._metrics = metrics
@@ -100,8 +111,8 @@ class RemoteEmbedder:
             HttpFailure: refused, failed or late.
         """
         recipe = self._remote.recipe
-        given = [clean(t) for t in task.texts]
-        texts = given if recipe is None else render(recipe, given, task.role, task.instruction)
+        fitted = await asyncio.to_thread(self._finish, task) if self._fitter else self._finish(task)
+        texts = fitted.texts
         asked = task.dimensions if recipe is None else None
         keys = [content_key(self._remote.name, str(asked), text) for text in texts]
         rows = {key: row for key in keys if (row := self._cache.get(key)) is not None}
@@ -114,7 +125,13 @@ class RemoteEmbedder:
             for key, row in zip(missing, fresh, strict=True):
                 rows[key] = row
                 self._cache.put(key, row)
-        return Embedded(np.stack([rows[key] for key in keys]), tokens)
+        return Embedded(np.stack([rows[key] for key in keys]), tokens, fitted.cut, cuts_elsewhere=self._fitter is None)
+
+    def _finish(self, task: EmbedTask) -> Fitted:
+        given, recipe = [clean(t) for t in task.texts], self._remote.recipe
+        if self._fitter is not None:
+            return self._fitter.fit(given, task.role, task.instruction, truncate=task.truncate)
+        return Fitted(given if recipe is None else render(recipe, given, task.role, task.instruction))
 
     async def _fetch(self, texts: list[str], dimensions: int | None) -> Fetched:
         size = self._remote.batch

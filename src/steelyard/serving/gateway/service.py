@@ -8,17 +8,20 @@ from typing import Literal
 
 import httpx
 
+from steelyard.engines.packages import installed
 from steelyard.errors import EndpointError
+from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe, recipe_names
 from steelyard.serving.gateway.cache import VectorLru
+from steelyard.serving.gateway.fit import Fitter
 from steelyard.serving.gateway.models import Remote, RemoteEmbedder, RemoteReranker, is_called, listed
 from steelyard.serving.gateway.upstream import Retries, Upstream, Upstreams
 from steelyard.serving.keys import Keys
 from steelyard.serving.metrics import Metrics
-from steelyard.serving.models import Wanted, codec_of
+from steelyard.serving.models import Wanted, codec_of, tokenizer_of
 from steelyard.serving.service import Service
 from steelyard.serving.settings import Behaviour, Limits
-from steelyard.serving.tokens import NoCodec
+from steelyard.serving.tokens import Codec, NoCodec
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,9 @@ def gateway_service(
     upstreams = Upstreams(members, metrics, config.retries, limits.queue_requests)
     remotes = [r for one in wanted for r in _named(one, config)] or discover(members, config)
     cache = VectorLru(config.cache_bytes)
-    no_codec = NoCodec("the gateway does not know the tokenizer of this model")
     embedders = {
         r.name: RemoteEmbedder(
-            r, upstreams, cache, metrics, codec_of(r.recipe, config.token_arrays) if r.recipe else no_codec
+            r, upstreams, cache, metrics, _codec(r.recipe, config), _fitter(r.recipe) if r.recipe else None
         )
         for r in remotes
         if r.kind == "embedding"
@@ -111,6 +113,17 @@ def discover(members: Sequence[Upstream], config: GatewayConfig) -> list[Remote]
         shown = ", ".join(m.shown for m in members)
         raise EndpointError(f"{shown}: no list of models at /models; name the models, steelyard serve RECIPE=ITS_NAME")
     return list(found.values())
+
+
+def _codec(recipe: Recipe | None, config: GatewayConfig) -> Codec:
+    if recipe is None:
+        return NoCodec("the gateway does not know the tokenizer of this model")
+    return codec_of(recipe, config.token_arrays)
+
+
+def _fitter(recipe: Recipe) -> Fitter | None:
+    path = tokenizer_of(recipe) if recipe.max_tokens and installed("tokenizers") else None
+    return Fitter(recipe, path) if path else None
 
 
 def _ask_models(member: Upstream) -> dict[str, Literal["embedding", "reranker"] | None]:

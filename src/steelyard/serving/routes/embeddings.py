@@ -144,7 +144,8 @@ def _merged(places: Sequence[list[int]], done: Sequence[Embedded], count: int) -
     heads = Heads(
         _placed(places, [part.heads.sparse for part in done]), _placed(places, [part.heads.colbert for part in done])
     )
-    return Embedded(vectors, sum(part.tokens for part in done), tuple(cut), heads)
+    elsewhere = any(part.cuts_elsewhere for part in done)
+    return Embedded(vectors, sum(part.tokens for part in done), tuple(cut), heads, elsewhere)
 
 
 def _placed(places: Sequence[list[int]], parts: Sequence[Sequence[T] | None]) -> list[T] | None:
@@ -169,4 +170,6 @@ def _headers(parts: list[Part], done: Embedded, body: EmbeddingRequest, named: R
     if done.cut:
         shown = ",".join(map(str, done.cut[:50])) + (",..." if len(done.cut) > 50 else "")
         headers["X-Steelyard-Truncated"] = shown
+    elif done.cuts_elsewhere and any(task.truncate for _, task in parts):
+        headers["X-Steelyard-Truncated"] = "left to the upstream"
     return headers
