@@ -14,7 +14,7 @@ REPORTED := bm25 'e5-small[dim=32|64|128|384]' use-multilingual minilm-en 'bm25 
 # How costs are measured: about five minutes on two cores. Empty on a machine that is busy with other things.
 COSTS ?= --rounds 4 --seconds 0.3 --texts 128
 
-.PHONY: weigh report test slow format clean cards docs
+.PHONY: weigh report test slow format clean cards docs doctor-matrix
 
 ## weigh: set up, then weigh the built-in systems on the Chinese traps
 weigh: $(VENV)/.builtin
@@ -74,3 +74,7 @@ cards: $(VENV)/.builtin
 	  $(BIN)/steelyard weigh bm25 e5-small use-multilingual minilm-en --suite $$suite --out results/card-$$suite.json && \
 	  $(BIN)/python tools/suite_card.py results/card-$$suite.json || exit 1; \
 	done
+
+## doctor-matrix: plant every fault that the doctor knows, and write what it names into docs/doctor.md (about ten minutes)
+doctor-matrix: $(VENV)/.dev
+	$(BIN)/python benchmarks/doctor_matrix.py

@@ -46,12 +46,15 @@ class Remembered:
 
 
 def rows(model, folder, recipe, plants, *, quick: bool):
-    """Each plant with right vectors, with what is shipped, and by behaviour alone; only the first is ranked."""
+    """Each plant with right vectors, with what is shipped, and by behaviour alone; only the first is ranked.
+
+    16-bit plants are not ranked: processors without such arithmetic take minutes for it.
+    """
     reference, shipped = LocalReference(recipe), shipped_golden(recipe.name)
     for name, (plant, wanted) in plants.items():
         started = time.process_time()
         target = Remembered(planted.Planted(folder, recipe, plant))
-        exact = diagnose(Case(target, recipe, reference, quick=quick))
+        exact = diagnose(Case(target, recipe, reference, quick=quick or plant.dtype != "float32"))
         golden = diagnose(Case(target, recipe, shipped, quick=True)) if shipped else None
         alone = diagnose(Case(target, recipe, quick=True))
         took = time.process_time() - started
@@ -86,9 +89,13 @@ def main() -> None:
         tiny.mkdir()
         planted.write_qwen3(tiny)
         small = [*rows("Qwen3 shape", tiny, planted.qwen3_recipe(tiny), planted.QWEN3, quick=True)]
-        results = [*rows("e5-small", e5, planted.e5_recipe(e5), planted.E5, quick=False), *small]
+        write([*rows("e5-small", e5, planted.e5_recipe(e5), planted.E5, quick=False), *small])
+
+
+def write(results) -> None:
     right = sum(first(exact) == wanted for _, _, wanted, exact, *_ in results)
-    head = "| model | planted | is | with right vectors | with the shipped golden file | by behaviour alone | sure | Top-1 |"
+    columns = ("model", "planted", "is", "with right vectors", "with the shipped golden file", "by behaviour alone")
+    head = f"| {' | '.join(columns)} | sure | Top-1 |"
     lines = [f"{right} of {len(results)} named right with right vectors.", "", *matrix(results), ""]
     lines += [head, "|---" * 8 + "|", *(line(*r) for r in results)]
     print("\n".join(lines))

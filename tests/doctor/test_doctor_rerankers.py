@@ -68,6 +68,7 @@ FAULTS = {
         "instruction-missing",
     ),
     "not closed": (lambda r: lambda q, d: r.render_query(q) + d, {}, "template-wrong"),
+    "documents cut": (lambda r: lambda q, d: r.render_query(q) + r.render_document(d[:900]), {}, "silent-truncation"),
     "prompt doubled": (full, {"templates": "client"}, "template-doubled"),
 }
 
@@ -120,4 +121,6 @@ def test_without_right_scores_behaviour_tells(target: Overlap, wanted: str, judg
 def test_a_folder_is_scored_by_its_own_checkpoint(judge: Path) -> None:
     found = examine(Request(str(judge), "qwen3-reranker-0.6b", reference=judge))
     assert found.verdict == "healthy"
+    assert found.cost is not None
+    assert (found.cost.lost, found.cost.won) == (0, 0)
     assert "right scores" in found.checks

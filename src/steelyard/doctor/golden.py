@@ -34,7 +34,7 @@ class Golden:
         name: where it was read.
         recipe: name of the recipe that it was recorded under.
         rows: for each way the vectors that are known; of a target that was only asked, the right way alone.
-        right: the right texts, which alone are written in full precision; empty once read.
+        right: the right texts, which alone are written in full precision.
         scale: the recorded ruler.
         hits: bool[q] on the small suite; None where they were not recorded, or of another version of the suite.
         within: see :class:`~steelyard.doctor.local.Reference`.
@@ -124,7 +124,8 @@ def read_golden(path: Path) -> Golden:
         ruler = Ruler(float(content["ruler"]["constant"]), bool(content["ruler"]["measured"]))
         known = _hits(content["suite"])
         within = float(content["within"])
-        return Golden(str(path), str(content["recipe"]), rows, frozenset(), ruler, known, within)
+        exact = frozenset(t for group in content["rows"] if group["numbers"] == "<f4" for t in group["vectors"])
+        return Golden(str(path), str(content["recipe"]), rows, exact, ruler, known, within)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as wrong:
         mend = "record one from a target that you trust: steelyard doctor TARGET --record FILE"
         raise DataError(f"{path}: not a golden file ({wrong}); {mend}") from None
