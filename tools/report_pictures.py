@@ -21,6 +21,8 @@ SHOTS = (
     ("report-traps", "en", "light", 1200, 900, "#categories"),
     ("report-lost-zh", "zh", "light", 1200, 900, "#lost"),
     ("report-sweep-dark", "en", "dark", 1200, 900, "#sweeps"),
+    ("report-pareto", "en", "light", 1200, 900, "#pareto"),
+    ("report-costs-zh", "zh", "light", 1200, 1000, "#costs"),
     ("report-phone", "en", "light", 390, 844, "top"),
     ("report-phone-zh", "zh", "dark", 390, 844, "#lost"),
 )

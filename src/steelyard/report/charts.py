@@ -31,6 +31,8 @@ from steelyard.report.numbers import amount, short
 from steelyard.report.sweeps import Sweep
 from steelyard.report.wording import Wording
 
+_PLAIN = ",.3~r"  # 2,000 and 0.05, never 2e+3
+
 
 def pictures(report: Report, w: Wording) -> tuple[Picture, ...]:
     """Every chart that the result has figures for.
@@ -85,7 +87,7 @@ def _pareto_layers(report: Report, found: Pace, w: Wording) -> Any:
     measure = _measure(report, w)
     low, high = min(p.low for p in found.points) / 1.8, max(p.high for p in found.points) * 3
     times = alt.Scale(type="log", domain=[low, high], nice=False)
-    axis = alt.Axis(values=decades(low, high), format="~g")
+    axis = alt.Axis(values=decades(low, high), format=_PLAIN)
     rows = _pareto_rows(report, found.points)
     base = alt.Chart(data(rows)).encode(
         x=alt.X("ms:Q", title=w(f"pareto.x_{found.source}"), scale=times, axis=axis),
@@ -139,7 +141,7 @@ def _sweep_layers(report: Report, sweep: Sweep, w: Wording, legend: Sequence[Key
     ticks = sorted({s.value for c in sweep.curves for s in c.spots})
     doubling = ticks[0] > 0 and ticks[-1] / ticks[0] >= 4
     scale = alt.Scale(type="log", base=2, nice=False, padding=12) if doubling else alt.Scale(zero=False, padding=12)
-    axis = alt.Axis(values=ticks, format="~g", labelOverlap=True)
+    axis = alt.Axis(values=ticks, format=_PLAIN, labelOverlap=True)
     domain = [k.label for k in legend]
     colours = alt.Scale(domain=domain, range=[k.colour for k in legend])
     dashes = alt.Scale(domain=domain, range=[list(k.dash) for k in legend])
@@ -271,7 +273,7 @@ def _cost_layers(report: Report, bars: CostBars) -> Any:
     order = [s for s in report.systems if s in bars.figures]
     base = alt.Chart(data(rows)).encode(y=alt.Y("system:N", sort=order, title=None, axis=names_axis(150)))
     most = max(f.high for f in bars.figures.values()) or 1.0
-    x = alt.X("value:Q", title=None, scale=alt.Scale(domain=[0, 1.2 * most]), axis=alt.Axis(tickCount=4, format="~g"))
+    x = alt.X("value:Q", title=None, scale=alt.Scale(domain=[0, 1.2 * most]), axis=alt.Axis(tickCount=4, format=_PLAIN))
     layers = base.mark_bar(color=BLUE, opacity=0.85, height={"band": 0.62}).encode(x=x)
     if any(f.low != f.high for f in bars.figures.values()):
         layers += base.mark_rule(color=ORANGE, size=2).encode(x="low:Q", x2="high:Q")
