@@ -9,11 +9,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from steelyard import serving
+from steelyard.serving.api_page import POLICY, api_page
 from steelyard.serving.failures import HttpFailure
 from steelyard.serving.http import Guard
 from steelyard.serving.routes import embeddings, health, metrics, models, rerank, rerank_dashscope, rerank_tei
@@ -37,11 +38,18 @@ def build_app(service: Service) -> FastAPI:
         middleware=[Middleware(Guard, service=service)],
         exception_handlers={HTTPException: _refused, RequestValidationError: _invalid},
         redirect_slashes=False,
+        docs_url=None,  # FastAPI's own pages load scripts from a CDN
+        redoc_url=None,
     )
     for endpoint in (embeddings, rerank, rerank_tei, rerank_dashscope, models, health, metrics):
         app.include_router(endpoint.router(service))
+    app.add_api_route("/docs", lambda: _page(app), include_in_schema=False, response_class=HTMLResponse)
     service.metrics.watch_queue(lambda: service.host.waiting)
     return app
+
+
+def _page(app: FastAPI) -> HTMLResponse:
+    return HTMLResponse(api_page(app.openapi()), headers={"Content-Security-Policy": POLICY})
 
 
 async def _refused(request: Request, wrong: Exception) -> Response:
