@@ -1,6 +1,8 @@
 """From nothing to the first vector, in a process of its own each time: seconds, the processor's share, peak memory.
 
-python benchmarks/engine/cold.py qwen3-0.6b --rounds 3 --folder /tmp/steelyard-engine
+    python benchmarks/engine/cold.py qwen3-0.6b --rounds 5 --folder /tmp/steelyard-engine
+
+About a minute a round. ``torch`` is the backend that runs unasked. Progress goes to stderr, a Markdown table to stdout.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("models", nargs="+")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--backends", nargs="*", default=["torch-fp32", "torch-bf16", "torch-int8"])
+    parser.add_argument("--backends", nargs="*", default=["torch", "torch-fp32", "torch-bf16", "torch-int16"])
     parser.add_argument("--dtypes", nargs="*", default=["float32"])
     parser.add_argument("--folder", type=Path, default=Path("/tmp/steelyard-engine"))
     asked = parser.parse_args()
@@ -49,10 +51,18 @@ def main() -> None:
         for _ in range(asked.rounds):
             for way, code in ways.items():
                 found[way].append(_run(code + END))
-        print(name)
-        for way, seen in found.items():
-            seconds, busy, memory = (statistics.median(x) for x in zip(*seen, strict=True))
-            print(f"  {way:32} {seconds:6.2f} s to the first vector ({busy:.2f} s of processor), peak {memory:5.2f} GB")
+                print(f"{name}, {way}: {found[way][-1]}", file=sys.stderr, flush=True)
+        _table(name, found)
+
+
+def _table(name: str, found: dict[str, list[tuple[float, ...]]]) -> None:
+    theirs = next(seen for way, seen in found.items() if way.startswith("sentence"))
+    print(f"\n| {name} | seconds | of sentence-transformers | of the processor | its share | peak GB |")
+    print("|---|---|---|---|---|---|")
+    for way, seen in found.items():
+        seconds, busy, memory = (statistics.median(x) for x in zip(*seen, strict=True))
+        wall, used = (statistics.median(a[i] / b[i] for a, b in zip(seen, theirs, strict=True)) for i in range(2))
+        print(f"| {way} | {seconds:.2f} | {wall:.2f} | {busy:.2f} | {used:.2f} | {memory:.2f} |")
 
 
 def _run(code: str) -> tuple[float, ...]:

@@ -1,18 +1,23 @@
 """Tokens a second of the packed engine beside its peers, by turns in one process, so that noise meets all alike.
 
-    python benchmarks/engine/run.py e5-small qwen3-0.6b bge-m3 --rounds 5 --folder /tmp/engine
+    python benchmarks/engine/run.py e5-small qwen3-0.6b bge-m3 --rounds 5 --folder /tmp/steelyard-engine
 
-Prints for each model the medians, the ratio to ours as the median over rounds of paired ratios, the smallest cosine to
-fp32, also with the mean taken out, the useful arithmetic as a share of the measured GEMM peak, and with ``--profile``
-where our time goes.
+No round is begun later than ``--minutes`` (6) after a model's peers are loaded; what peers need once, such as an ONNX
+export, comes before and is kept in the folder. A peer that takes over six times our fp32 is timed once. Progress goes
+to stderr, a Markdown table to stdout: median tokens a second, the ratio to our fp32 as the median over rounds of paired
+ratios, the smallest cosine to our fp32 and the same with the mean taken out, and the useful arithmetic as a share of
+what matrix products of that kind reach alone in the same run. ``--profile`` adds where the time of our fp32 and int16
+goes. With one thread (``OMP_NUM_THREADS=1``) times are of the processor, else of the wall.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -21,8 +26,9 @@ import shapes
 import torch
 import workload
 
-from steelyard.engines.torch.check import agreement
+from steelyard.engines.torch.check import Agreement, agreement
 from steelyard.engines.torch.encoder import TorchEncoder
+from steelyard.engines.torch.linear import maker
 from steelyard.engines.torch.precision import Precision, processor_flags, this_machine
 from steelyard.models.recipe import Recipe
 from steelyard.types import Role
@@ -31,6 +37,7 @@ COUNTS = {"e5-small": 96, "bge-m3": 12, "qwen3-0.6b": 12}
 PEERS: dict[str, Callable[[Recipe], peers.Encode]] = {
     "steelyard fp32": partial(peers.steelyard, precision=Precision.FP32),
     "steelyard bf16": partial(peers.steelyard, precision=Precision.BF16),
+    "steelyard int16": partial(peers.steelyard, precision=Precision.INT16),
     "steelyard int8": partial(peers.steelyard, precision=Precision.INT8),
     "steelyard openvino int8": peers.steelyard_openvino,
     "sentence-transformers fp32": partial(peers.sentence_transformers, dtype=torch.float32),
@@ -41,12 +48,31 @@ PEERS: dict[str, Callable[[Recipe], peers.Encode]] = {
 }
 
 
-def gemm_peak() -> float:
-    """GFLOP/s of the largest fp32 product that the engine makes, prepacked."""
-    x, weight = torch.randn(2048, 1024), torch.randn(4096, 1024)
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight)
-    best = min(timed(lambda: torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")) for _ in range(7))
-    return 2 * 2048 * 1024 * 4096 / best / 1e9
+KINDS = {
+    "steelyard int16": Precision.INT16,
+    "steelyard int8": Precision.INT8,
+    "onnxruntime int8": Precision.INT8,
+    "openvino w8a8": Precision.INT8,
+}
+"""In what products are made; fp32 where nothing is said."""
+OURS = "steelyard fp32"
+SLOW = 6
+
+
+@dataclass
+class Measured:
+    """What was found of one model: seconds of each peer and GFLOP/s of bare products, a number a round."""
+
+    near: dict[str, Agreement]
+    times: dict[str, list[float]] = field(default_factory=dict)
+    peaks: dict[Precision, list[float]] = field(default_factory=dict)
+
+
+def products(kind: Precision) -> Callable[[], float]:
+    """Measures GFLOP/s of a large matrix product of the engine: 1,024 tokens, 1,024 inputs, 4,096 outputs."""
+    x, layer = torch.randn(1024, 1024), maker(kind, this_machine())(torch.randn(4096, 1024), None)
+    layer(x)
+    return lambda: 2 * 1024 * 1024 * 4096 / min(timed(lambda: layer(x)) for _ in range(5)) / 1e9
 
 
 def timed(function: Callable[[], object]) -> float:
@@ -57,58 +83,91 @@ def timed(function: Callable[[], object]) -> float:
     return clock() - start
 
 
-def measure(name: str, wanted: list[str], rounds: int, folder: Path, count: int, profile: bool) -> None:
-    recipe = shapes.write(name, folder / name)
-    texts = workload.texts(count or COUNTS[name])
-    counter = TorchEncoder(recipe)
-    tokens = sum(counter.count_tokens(texts, Role.DOCUMENT))
-    work = 2 * (recipe.parameters - (recipe.lookup_parameters or 0)) * tokens
-    print(f"\n{name}: {len(texts)} texts, {tokens} tokens")
-    running = {}
-    for peer in wanted:
+def load(recipe: Recipe, wanted: list[str], texts: list[str]) -> tuple[dict[str, peers.Encode], Measured]:
+    running, found = {}, {}
+    for peer in dict.fromkeys([OURS, *wanted]):
+        say(f"  {peer}")
         try:
             running[peer] = PEERS[peer](recipe)
+            found[peer] = running[peer](texts)
         except Exception as wrong:  # noqa: BLE001 - a peer that cannot be had is named, not fatal
-            print(f"  {peer}: not measured ({type(wrong).__name__}: {str(wrong)[:120]})")
-    exact = running["steelyard fp32"](texts)
-    near = {p: agreement(exact, encode(texts)) for p, encode in running.items()}
-    times: dict[str, list[float]] = {p: [] for p in running}
-    peaks = []
-    for round_ in range(rounds):
-        peaks.append(gemm_peak())
-        for peer, encode in sorted(running.items(), key=lambda _: (round_ * 7919 + 13) % len(running)):
-            times[peer].append(timed(partial(encode, texts)))
-    peak = statistics.median(peaks)
-    print(f"  GEMM peak fp32 {peak:.0f} GFLOP/s ({min(peaks):.0f}-{max(peaks):.0f} over the rounds)")
-    base = times["steelyard fp32"]
-    for peer, took in times.items():
-        ratio = statistics.median(t / b for t, b in zip(took, base, strict=True))
-        middle = statistics.median(took)
+            running.pop(peer, None)
+            print(f"{peer}: not measured ({type(wrong).__name__}: {str(wrong)[:120]})")
+    return running, Measured({peer: agreement(found[OURS], vectors) for peer, vectors in found.items()})
+
+
+def measure(running: dict[str, peers.Encode], texts: list[str], into: Measured, rounds: int, minutes: float) -> None:
+    kinds = {kind: products(kind) for kind in {KINDS.get(peer, Precision.FP32) for peer in running}}
+    last, names = time.monotonic() + 60 * minutes, list(running)
+    for turn in range(rounds):
+        if turn and time.monotonic() > last:
+            say(f"  stopped after {turn} rounds: {minutes} minutes are over")
+            return
+        for kind, reached in kinds.items():
+            into.peaks.setdefault(kind, []).append(reached())
+        for peer in names[turn % len(names) :] + names[: turn % len(names)]:
+            before = into.times.setdefault(peer, [])
+            if turn and before[0] > SLOW * into.times[OURS][0]:
+                continue
+            before.append(timed(partial(running[peer], texts)))
+            say(f"  round {turn + 1} of {rounds}: {peer} {before[-1]:.2f} s")
+
+
+def table(found: Measured, tokens: int, work: float) -> None:
+    peaks = {kind: statistics.median(seen) for kind, seen in found.peaks.items()}
+    print("bare products, GFLOP/s: " + ", ".join(f"{k} {v:.0f}" for k, v in peaks.items()) + "\n")
+    print("| | tokens/s | time, torch-fp32 = 1 | cosine | centred | share of its peak |\n|---|---|---|---|---|---|")
+    for peer, took in found.times.items():
+        kind, middle, near = KINDS.get(peer, Precision.FP32), statistics.median(took), found.near[peer]
+        ratio = statistics.median(t / b for t, b in zip(took, found.times[OURS], strict=False))
         print(
-            f"  {peer:28} {tokens / middle:8.0f} tokens/s  takes {ratio:5.2f} x our fp32  "
-            f"cosine >= {near[peer].cosine:.5f} ({near[peer].centred:.5f} centred)  "
-            f"{work / middle / 1e9 / peak:4.0%} of the peak"
+            f"| {peer} | {tokens / middle:,.0f} | {ratio:.2f} | {near.cosine:.5f} | {near.centred:.5f} "
+            f"| {work / middle / 1e9 / peaks[kind]:.0%} of {kind} |"
         )
-    if profile:
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
-            running["steelyard fp32"](texts)
-        print(profiler.key_averages().table(sort_by="self_cpu_time_total", row_limit=10, max_name_column_width=48))
+
+
+def profile(encode: peers.Encode, texts: list[str]) -> None:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
+        seconds = timed(partial(encode, texts))
+    print(f"\n{seconds:.2f} s; the int16 products are none of torch's operators and so not in the table:")
+    print(profiler.key_averages().table(sort_by="self_cpu_time_total", row_limit=8, max_name_column_width=48))
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def run(name: str, asked: argparse.Namespace) -> None:
+    recipe = shapes.write(name, asked.folder / name)
+    texts = workload.texts(asked.count or COUNTS[name])
+    tokens = sum(TorchEncoder(recipe).count_tokens(texts, Role.DOCUMENT))
+    say(name)
+    print(f"\n### {name}: {len(texts)} texts, {tokens} tokens\n")
+    running, found = load(recipe, asked.peers, texts)
+    measure(running, texts, found, asked.rounds, asked.minutes)
+    table(found, tokens, 2 * (recipe.parameters - (recipe.lookup_parameters or 0)) * tokens)
+    for peer in ("steelyard fp32", "steelyard int16") if asked.profile else ():
+        if peer in running:
+            profile(running[peer], texts)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("models", nargs="+", choices=list(COUNTS))
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--minutes", type=float, default=6)
     parser.add_argument("--count", type=int, default=0, help="texts; 0 for as many as suit the model")
     parser.add_argument("--folder", type=Path, default=Path("/tmp/steelyard-engine"))
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=list(PEERS))
     parser.add_argument("--profile", action="store_true")
     asked = parser.parse_args()
     machine = this_machine()
-    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, bf16 in hardware: {machine.fast_bf16}")
-    print("vnni" if any("vnni" in f for f in processor_flags()) else "no vnni")
+    vnni = "vnni" if any("vnni" in flag for flag in processor_flags()) else "no vnni"
+    print(
+        f"{torch.get_num_threads()} threads, torch {torch.__version__}, bf16 in hardware: {machine.fast_bf16}, {vnni}"
+    )
     for name in asked.models:
-        measure(name, asked.peers, asked.rounds, asked.folder, asked.count, asked.profile)
+        run(name, asked)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from steelyard.engines.torch.kernels import kernels
 from steelyard.engines.torch.kernels_ir import PANEL, STEP
 
 _NORM = 46_000
+_ROWS = 8 * PANEL
 
 
 class Int16Linear:
@@ -43,10 +44,18 @@ class Int16Linear:
         self._short = -self._inputs % STEP
         missing = -self._outputs % PANEL
         self._limit = norm_limit(self._inputs + self._short)
-        rows = pad(weight.float(), (0, self._short, 0, missing)).contiguous()
-        steps, self._steps = self._kernels.quantise(rows, self._limit)
-        self._panels = in_panels(steps)
-        self._bias = torch.zeros(len(rows)) if bias is None else pad(bias.float(), (0, missing)).clone()
+        self._panels, self._steps = self._packed(_padded(weight, missing, self._short))
+        self._bias = torch.zeros(len(self._steps)) if bias is None else pad(bias.float(), (0, missing)).clone()
+
+    def _packed(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Panels and steps, some rows at a time, so that what is in between stays in the cache."""
+        outputs, inputs = weight.shape
+        panels = torch.empty(outputs // PANEL, inputs // 2, PANEL, 2, dtype=torch.int16)
+        steps = torch.empty(outputs)
+        for at in range(0, outputs, _ROWS):
+            rows, steps[at : at + _ROWS] = self._kernels.quantise(weight[at : at + _ROWS].float(), self._limit)
+            panels[at // PANEL : (at + _ROWS) // PANEL] = in_panels(rows)
+        return panels, steps
 
     def __call__(self, x: Tensor) -> Tensor:
         """float32[t, o]."""
@@ -54,6 +63,10 @@ class Int16Linear:
         rows = self._kernels.quantise(x.contiguous(), self._limit)
         done = self._kernels.multiply(rows, (self._panels, self._steps), self._bias, gelu=self._gelu)
         return done if len(self._bias) == self._outputs else done[:, : self._outputs]
+
+
+def _padded(weight: Tensor, rows: int, columns: int) -> Tensor:
+    return pad(weight, (0, columns, 0, rows)) if rows or columns else weight
 
 
 def norm_limit(inputs: int) -> int:
@@ -64,5 +77,5 @@ def norm_limit(inputs: int) -> int:
 def in_panels(rows: Tensor) -> Tensor:
     """int16[o / 16, i / 2, 16, 2] from int16[o, i]."""
     pairs = rows.view(torch.int32).unflatten(0, (-1, PANEL))
-    panels: Tensor = pairs.transpose(1, 2).contiguous().view(torch.int16).unflatten(2, (PANEL, 2))
-    return panels
+    found: Tensor = pairs.transpose(1, 2).contiguous().view(torch.int16).unflatten(2, (PANEL, 2))
+    return found
