@@ -70,8 +70,8 @@ def openvino_int8(recipe: Recipe) -> Encode:
 
 
 def openvino_w8a8(recipe: Recipe) -> Encode:
-    """Weights and activations quantised by NNCF; sorted by length, batches of 32."""
-    return _openvino(recipe, exports.openvino_w8a8(recipe))
+    """Weights and activations quantised by NNCF, made before; sorted by length, batches of 32."""
+    return _openvino(recipe, exports.openvino_w8a8(recipe, make=False))
 
 
 def _openvino(recipe: Recipe, path: Path) -> Encode:
