@@ -145,3 +145,10 @@ def test_the_command_refuses(arguments):
 
 def test_without_clusters_nothing_is_said_of_them():
     assert cluster_lines(made_result({"a": [1.0], "b": [0.0]})) == []
+
+
+def test_texts_that_were_cut_are_a_note_and_no_warning(recwarn):
+    long = Labelled("x", tuple(f"text {i} " + "word " * 400 * (i == 0) for i in range(4)), ("a", "a", "b", "b"))
+    (system,) = weigh_features(read_systems(["minilm-en"]), long, FeatureConfig(folds=2)).systems
+    assert any(note.startswith("minilm-en cut 1 texts at 256 tokens") for note in system.notes)
+    assert not [w for w in recwarn if "minilm-en" in str(w.message)]

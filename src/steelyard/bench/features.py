@@ -10,6 +10,7 @@ unless the expression gives one.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,8 +31,9 @@ from steelyard.bench.result import (
     SystemRecord,
     save,
 )
-from steelyard.bench.runner import SilentWatcher, Watcher
+from steelyard.bench.runner import SilentWatcher, Watcher, cuts
 from steelyard.bench.sweep import precision_of
+from steelyard.engines.base import TruncationWarning
 from steelyard.engines.protocol import Encoder
 from steelyard.engines.vectors import normalised
 from steelyard.errors import SteelyardError, UsageError
@@ -86,12 +88,16 @@ def weigh_features(
     done = []
     for number, node in enumerate(systems, 1):
         watching.system(str(node), number, len(systems))
-        try:
-            rows_, use = embed(node, labelled.texts, config, watching)
-        except SteelyardError as wrong:
-            done.append(SystemRecord(name=str(node), error=str(wrong)))
-            continue
-        done.append(_record(node, rows_, labelled, config, use))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", TruncationWarning)
+            try:
+                rows_, use = embed(node, labelled.texts, config, watching)
+            except SteelyardError as wrong:
+                done.append(SystemRecord(name=str(node), error=str(wrong)))
+                continue
+        shortened = cuts([w.message for w in caught if isinstance(w.message, TruncationWarning)])
+        record = _record(node, rows_, labelled, config, use)
+        done.append(record.model_copy(update={"notes": (*record.notes, *shortened)}))
     result = _result(labelled, config, done)
     if config.out:
         save(result, config.out)

@@ -190,11 +190,11 @@ def _weigh_one(node: Node, suite: Suite, config: WeighConfig, bench: _Bench, wat
         top=top,
         timing=timing,
         cache=spared,
-        notes=(*notes(node), *_cuts([w.message for w in caught if isinstance(w.message, TruncationWarning)])),
+        notes=(*notes(node), *cuts([w.message for w in caught if isinstance(w.message, TruncationWarning)])),
     )
 
 
-def _cuts(warned: Sequence[TruncationWarning]) -> list[str]:
+def cuts(warned: Sequence[TruncationWarning]) -> list[str]:
     """One line a model: how many texts it cut in all."""
     lines = []
     for model in dict.fromkeys(w.model for w in warned):
