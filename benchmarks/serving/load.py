@@ -40,20 +40,8 @@ NEEDED = ("torch==2.13.0", "infinity_emb[server,torch]==0.0.78", "click==8.1.8",
 """infinity_emb pins numpy 1.26, so it has a venv of its own; it fails with newer releases of click and typer."""
 REQUESTS = {1: 60, 8: 160, 64: 320, 256: 768}
 _ROUTE = "/v1/embeddings"
-_INFINITY = [
-    "--served-model-name",
-    "e5",
-    "--engine",
-    "torch",
-    "--device",
-    "cpu",
-    "--dtype",
-    "float32",
-    "--url-prefix",
-    "/v1",
-    "--log-level",
-    "error",
-]
+_INFINITY = ("--served-model-name", "e5", "--engine", "torch", "--device", "cpu", "--dtype", "float32")
+_INFINITY += ("--url-prefix", "/v1", "--log-level", "error", "--no-model-warmup")  # all are warmed here, and alike
 
 
 @dataclass(frozen=True)
@@ -196,7 +184,7 @@ def measure(options: argparse.Namespace, checkpoint: Path) -> list[Round]:
         ports, pids = {}, {}
         for name, (command, port) in commands(checkpoint, options.servers).items():
             print(f"starting {name}", file=sys.stderr, flush=True)
-            pids[name], ports[name] = stack.enter_context(server(command, port)).pid, port
+            pids[name], ports[name] = stack.enter_context(server(command, port, 400)).pid, port
             asyncio.run(load(port, work, 4, work.requests(0, 24)))
         repeat, longest = 0, 0.0
         while repeat == 0 or (repeat < options.repeats and time.monotonic() + longest < ends):
