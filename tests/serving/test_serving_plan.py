@@ -1,13 +1,14 @@
 """The planner: order kept, budget kept, nobody starves."""
 
 import math
+import random
 from collections import Counter, defaultdict
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.serving.plan import QUERY_SHARE, Batch, Lane, Planner, QueueFull, QueueLimits, Request
+from steelyard.serving.plan import SHARE, SLACK, Batch, Lane, Planner, QueueFull, QueueLimits, Request
 
 WIDE = QueueLimits(requests=10_000, tokens=10**9, client_share=1.0)
 BUDGET = 50
@@ -80,7 +81,7 @@ def test_bulk_waits_for_a_bounded_amount_of_queries(waiting: list[Request]) -> N
             between = 0
         elif left:
             between += batch.cost
-            assert between <= QUERY_SHARE * BUDGET + 2 * 80
+            assert between <= SHARE * BUDGET + 2 * 80
 
 
 @given(st.lists(st.integers(1, 40), min_size=20, max_size=40), st.integers(1, 40))
@@ -107,6 +108,36 @@ def test_a_query_overtakes_bulk_that_came_first() -> None:
     batch = planner.next_batch(lambda group: BUDGET)
     assert batch is not None
     assert [p.request for p in batch.slices] == [2]
+
+
+def test_bulk_waits_little_longer_than_first_come_first_served_when_all_ask_again() -> None:
+    draw, planner, made, done = random.Random(0), Planner(QueueLimits(10_000, 10**9)), dict[int, Request](), 0
+    came: dict[int, tuple[int, int]] = {}
+    waits: list[float] = []
+    for number in range(4_000):
+        bulk = draw.random() < 0.2
+        request = Request(number, "all", Lane.BULK if bulk else Lane.QUERY, "x", (10,) * (16 if bulk else 1))
+        made[number], came[number] = request, (done, planner.tokens)
+        planner.admit(request)
+        while len(planner) >= 200:
+            batch = planner.next_batch(lambda group: BUDGET)
+            assert batch is not None
+            done += batch.cost
+            ended = [p.request for p in batch.slices if p.stop == len(made[p.request].costs)]
+            waits += [(done - came[i][0]) / (came[i][1] + 160) for i in ended if made[i].lane is Lane.BULK]
+    assert len(waits) > 300
+    assert max(waits) < SLACK + 0.3
+
+
+def test_one_large_bulk_request_never_goes_before_queries() -> None:
+    planner = planner_with([Request(0, "bulk", Lane.BULK, "x", (10,) * 3_000)])
+    for number in range(1, 1_000):
+        planner.next_batch(lambda group: BUDGET)
+        if number % 3 == 0:
+            planner.admit(Request(number, "asks", Lane.QUERY, "q", (5,)))
+            batch = planner.next_batch(lambda group: BUDGET)
+            assert batch is not None
+            assert batch.lane is Lane.QUERY
 
 
 @given(requests, st.data())

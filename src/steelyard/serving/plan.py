@@ -2,7 +2,8 @@
 
 Requests wait in two lanes. Inside a lane clients are served by weighted fair queueing: the client that has had the
 fewest tokens goes next, one item at a time, so neither many requests nor long texts buy a larger share. Queries go
-before bulk work, but while bulk waits, queries may run for no more than ``QUERY_SHARE`` budgets before one bulk batch.
+before bulk work, until a bulk request would wait more than ``SLACK`` times as long as first come, first served would
+have made it; then bulk goes first. While both wait, neither runs for more than ``SHARE`` budgets before the other.
 A batch holds items of one group (what one call of the engine can take) and stays within a budget of tokens.
 """
 
@@ -15,7 +16,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-QUERY_SHARE = 3
+SHARE = 3
+SLACK = 1.5
 
 
 class Lane(StrEnum):
@@ -115,6 +117,10 @@ class _LaneQueue:
         queue.remove(waiting)
         self._tidy(waiting.request.client)
 
+    def head(self) -> _Waiting:
+        """The request that is served next."""
+        return self.clients[min(self.clients, key=lambda c: self.served[c])][0]
+
     def fill(self, budget_of: Callable[[Hashable], int]) -> list[tuple[_Waiting, int]]:
         """Takes items in fair order, all of the group of the first: (request, number of the item)."""
         active = len(self.clients)
@@ -159,7 +165,9 @@ class Planner:
         self._lanes = {lane: _LaneQueue() for lane in Lane}
         self._waiting: dict[int, _Waiting] = {}
         self._held: dict[str, int] = {}
-        self._patience = 0
+        self._due: list[tuple[float, int]] = []
+        self._done = 0
+        self._streak: tuple[Lane, int] = (Lane.BULK, 0)
         self.tokens = 0
 
     def __len__(self) -> int:
@@ -185,6 +193,8 @@ class Planner:
             raise QueueFull(f"about {held:,} tokens of yours are waiting already")
         waiting = _Waiting(request)
         self._waiting[request.id] = waiting
+        if request.lane is Lane.BULK:  # in tokens run, so that no clock is needed
+            heapq.heappush(self._due, (self._done + SLACK * (self.tokens + cost), request.id))
         self._lanes[request.lane].add(waiting)
         self._count(request.client, cost)
 
@@ -210,7 +220,7 @@ class Planner:
         Args:
             budget_of: tokens that one call may take of a group; an item that is longer goes alone.
         """
-        lane = self._choose()
+        lane = self._choose(budget_of)
         if lane is None:
             return None
         runs: dict[int, Slice] = {}
@@ -224,21 +234,31 @@ class Planner:
             if item + 1 == len(request.costs):
                 del self._waiting[request.id]
         batch = Batch(taken[0][0].request.group, lane, tuple(runs.values()), cost)
-        self._wear(batch, budget_of)
+        self._done += cost
+        others_wait = any(queue.clients for other, queue in self._lanes.items() if other is not lane)
+        before = self._streak[1] if self._streak[0] is lane and others_wait else 0
+        self._streak = (lane, before + cost)
         return batch
 
-    def _choose(self) -> Lane | None:
-        queries, bulk = self._lanes[Lane.QUERY].clients, self._lanes[Lane.BULK].clients
-        if queries and not (bulk and self._patience < 0):
-            return Lane.QUERY
-        return Lane.BULK if bulk else None
+    def _choose(self, budget_of: Callable[[Hashable], int]) -> Lane | None:
+        if not self._both_wait():
+            return next((lane for lane, queue in self._lanes.items() if queue.clients), None)
+        wanted = Lane.BULK if self._bulk_is_due() else Lane.QUERY
+        first = self._lanes[wanted].head()
+        if self._streak[0] is wanted and self._streak[1] > SHARE * budget_of(first.request.group):
+            return Lane.QUERY if wanted is Lane.BULK else Lane.BULK
+        return wanted
 
-    def _wear(self, batch: Batch, budget_of: Callable[[Hashable], int]) -> None:
-        """Bulk work loses patience while queries run, and finds it again when it has run."""
-        if batch.lane is Lane.BULK or not self._lanes[Lane.BULK].clients:
-            self._patience = QUERY_SHARE * budget_of(batch.group)
-        else:
-            self._patience -= batch.cost
+    def _both_wait(self) -> bool:
+        return all(queue.clients for queue in self._lanes.values())
+
+    def _bulk_is_due(self) -> bool:
+        while self._due and self._due[0][1] not in self._waiting:
+            heapq.heappop(self._due)
+        if not self._due:
+            return False
+        due, request = self._due[0]
+        return due - self._waiting[request].left() <= self._done
 
     def _count(self, client: str, tokens: int) -> None:
         self.tokens += tokens
