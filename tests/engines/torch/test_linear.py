@@ -148,6 +148,20 @@ def test_panels_hold_pairs_of_inputs_side_by_side() -> None:
     assert in_panels(rows)[1, 2, 5].equal(rows[16 + 5, 4:6])
 
 
+def test_weights_stored_in_bf16_are_laid_out_when_they_are_used_again() -> None:
+    make, x = maker(Precision.FP32, OLD), some(5, 16)
+    weights, biases = [some(8, 16, 1).bfloat16(), some(24, 16, 2).bfloat16()], [some(1, 8, 3)[0], some(1, 24, 4)[0]]
+    layer, branches = make(weights[0], biases[0]), make.branches(weights, biases)
+    for _ in range(3):
+        torch.testing.assert_close(layer(x), linear(x, weights[0].float(), biases[0]), atol=1e-5, rtol=0)
+        for found, weight, bias in zip(branches(x), weights, biases, strict=True):
+            torch.testing.assert_close(found, linear(x, weight.float(), bias), atol=1e-5, rtol=0)
+    weights[0].zero_()
+    assert layer(x).std() > 0.1
+    assert branches(x)[0].std() > 0.1
+    assert isinstance(make(weights[0].float(), None), PackedLinear)
+
+
 @pytest.mark.parametrize("precision", list(Precision))
 def test_gelu_behind_a_layer_is_that_of_torch(precision: Precision) -> None:
     make, bias = maker(precision, OLD), torch.linspace(-12, 12, 160)

@@ -6,9 +6,10 @@ Shapes: ``t`` tokens, ``i`` inputs, ``o`` outputs. Every kind takes float32 or i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from threading import Lock
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -30,6 +31,7 @@ class Linear(Protocol):
         """[t, o] in ``dtype``."""
 
 
+Found = TypeVar("Found")
 Branches = Callable[[Tensor], Sequence[Tensor]]
 """Several linear layers of one input: [t, o] of each."""
 
@@ -42,30 +44,66 @@ class MakeLinear:
         kind: of linear layer.
         joins: whether layers of one input are made one matrix, which is multiplied faster; not where weights stay in
             their file.
+        waits: whether weights that are stored in bf16 are multiplied as they lie once, and laid out when they are used
+            again: then the first vector of a process does not wait for it.
         kind_gelu: the kind that GELU is part of; None for one after the other.
     """
 
     kind: Callable[[Tensor, Tensor | None], Linear]
     joins: bool = True
+    waits: bool = False
     kind_gelu: Callable[[Tensor, Tensor | None], Linear] | None = None
 
     def __call__(self, weight: Tensor, bias: Tensor | None) -> Linear:
         """One layer."""
+        if self._late(weight):
+            return Late(StoredLinear(weight, bias), partial(self.kind, weight, bias))
         return self.kind(weight, bias)
 
     def gelu(self, weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
         """One layer and GELU of what it gives, float32[t, o]."""
         if self.kind_gelu:
             return self.kind_gelu(weight, bias)
-        return partial(_then_gelu, self.kind(weight, bias))
+        return partial(_then_gelu, self(weight, bias))
 
     def branches(self, weights: Sequence[Tensor], biases: Sequence[Tensor | None]) -> Branches:
         """Layers of one input; all of them have a bias or none has."""
+        if self._late(*weights):
+            early = replace(self, joins=False, kind=StoredLinear, waits=False).branches(weights, biases)
+            return Late(early, partial(replace(self, waits=False).branches, weights, biases))
         if not self.joins:
             return partial(_each, [self.kind(weight, bias) for weight, bias in zip(weights, biases, strict=True)])
         given = [bias for bias in biases if bias is not None]
         joined = self.kind(torch.cat(list(weights)), torch.cat(given) if given else None)
         return partial(_parted, joined, [len(weight) for weight in weights])
+
+    def _late(self, *weights: Tensor) -> bool:
+        return self.waits and all(weight.dtype == torch.bfloat16 for weight in weights)
+
+
+class Late(Generic[Found]):
+    """One way of computing for the first call, another from the second on; both give the same but for rounding.
+
+    Args:
+        early: for the first call.
+        make: gives the other; called once, whichever threads meet.
+    """
+
+    dtype = torch.float32
+
+    def __init__(self, early: Callable[[Tensor], Found], make: Callable[[], Callable[[Tensor], Found]]) -> None:
+        self._way, self._make, self._lock = early, make, Lock()
+        self._calls = 0
+
+    def __call__(self, x: Tensor) -> Found:
+        """What the way of this call gives."""
+        with self._lock:
+            self._calls += 1
+            if self._calls == 2:
+                self._way = self._make()
+                del self._make  # and with it the weights in their file
+            way = self._way
+        return way(x)
 
 
 class PlainLinear:
@@ -125,7 +163,7 @@ def maker(precision: Precision, machine: Machine, device: str = "cpu") -> MakeLi
     if precision is Precision.BF16 and not machine.fast_bf16:
         return MakeLinear(StoredLinear, joins=False)
     if packing_is_there():
-        return MakeLinear(partial(PackedLinear, dtype=dtype))
+        return MakeLinear(partial(PackedLinear, dtype=dtype), waits=dtype == torch.float32)
     return MakeLinear(partial(PlainLinear, dtype=dtype))
 
 
