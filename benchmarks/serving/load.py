@@ -151,6 +151,8 @@ async def load(port: int, work: Work, clients: int, requests: Sequence[list[int]
 def judge(name: str, clients: int, repeat: int, took: float, answers: Sequence[Answer], work: Work) -> Round:
     """The figures of a round, every answer compared; refused ones are no answers."""
     good = [a for a in answers if a.status == 200]
+    if len(good) < 2:
+        raise RuntimeError(f"{name} gave {len(good)} answers to {len(answers)} requests: {answers[0].content[:300]!r}")
     cosines = [_worst(a, work) for a in good]
     times = [a.seconds * 1e3 for a in good]
     return Round(
