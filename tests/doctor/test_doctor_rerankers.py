@@ -44,7 +44,7 @@ class Server:
         for document in documents:
             ids = self._tokenizer.encode(self._write(query, document), add_special_tokens=False)
             with self._torch.no_grad():
-                logits = self._model(input_ids=self._torch.tensor([ids])).logits[0, -1]
+                logits = self._model(input_ids=self._torch.tensor([ids]), logits_to_keep=1).logits[0, -1]
             scores.append(float(self._torch.softmax(logits[self._order], 0)[1]))
         return np.array(scores, dtype=np.float32)
 

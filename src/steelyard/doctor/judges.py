@@ -13,7 +13,7 @@ from steelyard.doctor.finding import Diagnosis, Fault, Finding, Sureness, in_ord
 from steelyard.doctor.probes import DOCUMENTS, PAIRS
 from steelyard.doctor.small_suite import Hits
 from steelyard.doctor.target import RerankTarget, Templates
-from steelyard.doctor.truncation import ROOM, Words, end_of_reading, long_text
+from steelyard.doctor.truncation import ROOM, TAIL, Words, end_of_reading, long_text
 from steelyard.engines.protocol import Reranker
 from steelyard.models.recipe import Recipe
 from steelyard.types import Scores
@@ -127,7 +127,7 @@ def check_judge_truncation(case: JudgeCase) -> list[Finding]:
 
     def reads(words: int) -> bool:
         ends = (DOCUMENTS[-1], DOCUMENTS[-2])
-        one, other = (float(case.score(query, [f"{long_text(words - ROOM, 'a')} {end}"])[0]) for end in ends)
+        one, other = (float(case.score(query, [f"{long_text(words - TAIL, 'a')} {end}"])[0]) for end in ends)
         return abs(one - other) > _READ * max(abs(one), abs(other))
 
     limit = case.recipe.max_tokens or case.longest
