@@ -18,6 +18,7 @@ from torch.nn.functional import gelu, linear
 from steelyard.engines.torch.int8 import make_int8
 from steelyard.engines.torch.int16 import Int16Linear
 from steelyard.engines.torch.precision import Machine, Precision
+from steelyard.errors import UsageError
 
 _ONEDNN = ("_reorder_linear_weight", "_linear_pointwise")
 
@@ -152,7 +153,13 @@ class StoredLinear:
 
 
 def maker(precision: Precision, machine: Machine, device: str = "cpu") -> MakeLinear:
-    """The kind of linear layer for these numbers on this machine."""
+    """The kind of linear layer for these numbers on this machine.
+
+    Raises:
+        UsageError: whole numbers are asked for on another device than the processor.
+    """
+    if device != "cpu" and precision in (Precision.INT8, Precision.INT16):
+        raise UsageError(f"torch-{precision} runs on the processor alone, not on {device}; use bf16 or fp32 there")
     if precision is Precision.INT8:
         return MakeLinear(make_int8(machine))
     if precision is Precision.INT16:
