@@ -1,6 +1,7 @@
 """The eight claims: each answer can come out in every way that it should, and only on evidence."""
 
 import json
+from pathlib import Path
 
 import pytest
 from bench_results import costs, outcomes, result
@@ -279,3 +280,13 @@ def test_the_help_names_every_claim(capfd):
     assert main(["claims", "--help"]) == 0
     shown = " ".join(capfd.readouterr().out.split())
     assert all(f"{number} {claim.text}" in shown for number, claim in CLAIMS.items())
+
+
+def test_labelled_texts_are_measured_where_no_result_is_given(tmp_path, capfdbinary):
+    stored = tmp_path / "r.json"
+    save(result({"use-multilingual": LOW, "minilm-en": HIGH, "bm25": LOW}, measure="recall@10"), stored)
+    topics = str(Path(__file__).parent / "topics.csv")
+    arguments = ["--result", str(stored), "--measure", "recall@10", "--labelled", topics, "--no-cache", "--json"]
+    assert main(["claims", "3", *arguments]) == 0
+    (found,) = json.loads(capfdbinary.readouterr().out)
+    assert any("probe" in line for line in found["figures"])

@@ -29,7 +29,8 @@ class ClaimOptions:
             systems that work with nothing but this installation.
         suite: a name of `steelyard suites`, or your own folder or file.
         result: a stored result, or published:NAME; nothing is weighed then.
-        labelled: a result of `steelyard features`, for the claim about semantic richness.
+        labelled: for the claim about semantic richness: a result of `steelyard features`, or texts that it takes
+            (`zh-reviews`, `zh-en-topics`, your own table).
         dims: sizes at which "most of the quality" is asked for; 512 and 1024 as claimed.
         instructions: a file with further task texts, one a line.
         margin: points that do not matter.
@@ -44,7 +45,7 @@ class ClaimOptions:
     systems: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ()
     suite: str = "zh-traps"
     result: str = ""
-    labelled: Path | None = None
+    labelled: str = ""
     dims: Annotated[str, Parameter(name=["--dims", "--dimensions"])] = ""
     instructions: Path | None = None
     margin: float = 5.0
@@ -89,11 +90,12 @@ def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
         raise UsageError(f"--margin takes points between 0 and 100, not {asked.margin:g}")
     picked = chosen(numbers)
     dimensions = read_integers(asked.dims, "--dims") or DEFAULT_DIMENSIONS
+    result = load(asked.result) if asked.result else _run(picked, dimensions, asked)
     evidence = Evidence(
-        result=load(asked.result) if asked.result else _run(picked, dimensions, asked),
+        result=result,
         measure=asked.measure,
         margin=asked.margin / 100,
-        features=load(asked.labelled) if asked.labelled else None,
+        features=_features(result, asked) if asked.labelled else None,
         dimensions=dimensions,
         max_p95_ms=asked.max_p95_ms,
     )
@@ -130,3 +132,21 @@ def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOpti
             result = with_costs(result, measure_costs(costed(systems, nodes), suite, costs, watcher))
     save(result, path)
     return result
+
+
+def _features(result: Result, asked: ClaimOptions) -> Result:
+    """A stored result, or one made of the result's models as they are."""
+    from steelyard.bench.cache import VectorCache, default_cache_path
+    from steelyard.bench.features import FeatureConfig, weigh_features
+    from steelyard.bench.result import load
+    from steelyard.retrieval.expression import Leaf, parse
+    from steelyard.retrieval.vocabulary import recipe_of
+    from steelyard.suites.labelled_tiers import open_labelled
+
+    if Path(asked.labelled).suffix == ".json":
+        return load(asked.labelled)
+    nodes = [parse(s.name) for s in result.weighed]
+    models = [n for n in nodes if isinstance(n, Leaf) and not n.options and recipe_of(n)]
+    config = FeatureConfig(cache=VectorCache(default_cache_path()) if asked.cache else None)
+    with progress_bar(quiet=asked.json) as watcher:
+        return weigh_features(models, open_labelled(asked.labelled), config, watcher)
