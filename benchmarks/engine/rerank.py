@@ -68,7 +68,8 @@ def loaded(recipe: Recipe, documents: list[str]) -> dict[str, Score]:
     for way, (precision, share) in WAYS.items():
         say(f"loading {way}")
         ours = TorchReranker(recipe, TorchConfig(precision, share_prefixes=share))
-        ours.score(QUERY, documents[:2])
+        for start in (0, 2):  # twice, so that what is laid out at the second call is done before anything is timed
+            ours.score(QUERY, documents[start : start + 2])
         found[way] = partial(ours.score, QUERY)
     rows = ours.token_ids(QUERY, documents)
     print(f"{len(rows)} prompts of {min(map(len, rows))}-{max(map(len, rows))} tokens, ", end="")

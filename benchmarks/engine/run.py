@@ -89,6 +89,9 @@ def load(recipe: Recipe, wanted: list[str], texts: list[str]) -> tuple[dict[str,
         say(f"  {peer}")
         try:
             running[peer] = PEERS[peer](recipe)
+            running[peer](
+                texts[:1]
+            )  # once, so that what is laid out at the second call is done before anything is timed
             found[peer] = running[peer](texts)
         except Exception as wrong:  # noqa: BLE001 - a peer that cannot be had is named, not fatal
             running.pop(peer, None)
