@@ -19,7 +19,7 @@ SUITE = Suite(
     tuple(Document(f"d{i}", f"第{i}个回答，说来话长。") for i in range(9)),
     {"q0": {"d0": 1}},
 )
-SECONDS = 0.05
+SECONDS = 0.15
 PLAN = Plan(seconds=0.1, queries=5, batches=(1, 4), lengths=(20,), levels=(1, 2, 4, 8), load_seconds=1.0)
 
 
