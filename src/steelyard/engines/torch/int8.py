@@ -19,6 +19,7 @@ from steelyard.engines.torch.precision import Machine
 
 _ONEDNN = ("qlinear_pointwise", "qlinear_prepack")
 _VNNI = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+_ROWS = 512
 _ZERO = 128
 """Where a byte without sign has its zero."""
 
@@ -41,7 +42,7 @@ class Int8Linear:
     dtype = torch.float32
 
     def __init__(self, weight: Tensor, bias: Tensor | None, top: int = 63) -> None:
-        values, self._scale = quantise(weight.float(), top)
+        values, self._scale = quantise(weight, top)
         self._bias = None if bias is None else bias.float().clone()
         self._zeros = torch.zeros(len(values), dtype=torch.int64)
         self._whole = whole_numbers_are_there()
@@ -69,10 +70,17 @@ def make_int8(machine: Machine) -> _MakeInt8:
 
 
 def quantise(rows: Tensor, top: int = 127) -> tuple[Tensor, Tensor]:
-    """int8[n, i] between -top and top, and float32[n], whose product is nearly ``rows``; a row of zeros has scale 1."""
-    scale = rows.abs().amax(dim=1) / top
-    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-    return (rows / scale[:, None]).round_().to(torch.int8), scale
+    """int8[n, i] between -top and top, and float32[n], whose product is nearly ``rows``; a row of zeros has scale 1.
+
+    A slice at a time, so that beside a large matrix only a little of it stands in fp32.
+    """
+    values, scales = torch.empty(rows.shape, dtype=torch.int8), torch.empty(len(rows))
+    for part, found, scale in zip(rows.split(_ROWS), values.split(_ROWS), scales.split(_ROWS), strict=True):
+        wide = part.float()
+        torch.div(wide.abs().amax(dim=1), top, out=scale)
+        scale[scale <= 0] = 1
+        found.copy_((wide / scale[:, None]).round_())
+    return values, scales
 
 
 def whole_numbers_are_there() -> bool:
