@@ -3,13 +3,14 @@
     python benchmarks/serving/load.py --setup      once: a venv for infinity_emb beside this file, about 10 minutes
     python benchmarks/serving/load.py --out results/serving-load.json      at most 15 minutes
 
-The checkpoint is e5-small, rebuilt from its package into the standard layout, so no weights are downloaded; all three
-servers run it in float32 on all cores. They are up at once, and only one is loaded at a time: for each number of
-clients each server gets the same requests, in an order that changes from repeat to repeat. A request holds one text
-(80 %), four (15 %) or sixteen (5 %); of the texts, half have about 10 tokens, 30 % about 40, 15 % about 120 and 5 %
-about 400; two thirds are Chinese. Short ones go as queries, long ones as documents, finished with the model's template.
-Every answer is compared with the vectors of the engine alone; one under a cosine of 0.999 counts as wrong. The table
-gives medians over repeats, and ratios within a repeat. Repeats go on until --minutes are used.
+The checkpoint is e5-small, rebuilt from its package into the standard layout, so no weights are downloaded. All
+servers run it in float32 on all cores, and ours once more in int16, whose vectors are the same. They are up at once,
+and only one is loaded at a time: for each number of clients each server gets the same requests, in an order that
+changes from repeat to repeat. A request holds one text (80 %), four (15 %) or sixteen (5 %); of the texts, half have
+about 10 tokens, 30 % about 40, 15 % about 120 and 5 % about 400; two thirds are Chinese. Short ones go as queries, long
+ones as documents, finished with the model's template. Every answer is compared with the vectors of the engine alone;
+one under a cosine of 0.999 counts as wrong. The table gives medians over repeats, and ratios within a repeat. Repeats
+go on until --minutes are used.
 """
 
 from __future__ import annotations
@@ -100,8 +101,10 @@ def commands(checkpoint: Path, names: Sequence[str]) -> dict[str, tuple[list[str
     for name in names:
         port = free_port()
         infinity = [str(PEERS / "bin" / "python"), "-c", "from infinity_emb.cli import cli; cli()", "v2"]
+        ours = [*RUN_CLI, "serve", f"{checkpoint}=e5", "--port", str(port), "--backend"]
         options = {
-            "steelyard": [*RUN_CLI, "serve", f"{checkpoint}=e5", "--backend", "torch-fp32", "--port", str(port)],
+            "steelyard": [*ours, "torch-fp32"],
+            "steelyard-int16": [*ours, "torch-int16"],
             "plain": [sys.executable, str(HERE / "plain_server.py"), str(checkpoint), str(port)],
             "infinity": [*infinity, "--model-id", str(checkpoint), "--port", str(port), *_INFINITY],
         }
@@ -256,7 +259,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=11, help="after which no further repeat is begun")
     parser.add_argument("--repeats", type=int, default=3, help="at most so many")
     parser.add_argument("--clients", type=int, nargs="+", default=list(REQUESTS))
-    parser.add_argument("--servers", nargs="+", default=["steelyard", "infinity", "plain"])
+    parser.add_argument("--servers", nargs="+", default=["steelyard", "steelyard-int16", "infinity", "plain"])
     parser.add_argument("--share", type=float, default=1.0, help="of the usual number of requests")
     parser.add_argument("--texts", type=int, default=1500)
     parser.add_argument("--out", type=Path)

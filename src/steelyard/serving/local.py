@@ -91,13 +91,16 @@ class LocalHost:
         return self.scheduler.waiting
 
     def start(self) -> None:
-        """Loads every model's weights by running one text, so that no request pays for it."""
+        """Loads every model's weights by running a text, so that no request pays for it."""
         warnings.simplefilter("ignore", TruncationWarning)  # cuts are answered and counted here
-        for encoder in self._encoders.values():
-            encoder.encode(["1"], Role.DOCUMENT)
-        for reranker in self._rerankers.values():
-            reranker.score("1", ["1"])
-        self.scheduler.open()
+        self.scheduler.open(self._load)
+
+    def _load(self) -> None:
+        for _ in range(2):  # some engines lay weights out for speed at the second call
+            for encoder in self._encoders.values():
+                encoder.encode(["1"], Role.DOCUMENT)
+            for reranker in self._rerankers.values():
+                reranker.score("1", ["1"])
 
     async def stop(self) -> None:
         """Finishes what was accepted, then frees the engines."""

@@ -13,7 +13,9 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from steelyard.errors import MissingExtraError, ModelError
@@ -124,6 +126,7 @@ class Scheduler:
         self._ids = itertools.count()
         self._changed = threading.Condition()
         self._closing = False
+        self._loads: list[Callable[[], None]] = []
         self._thread: threading.Thread | None = None
 
     @property
@@ -155,10 +158,19 @@ class Scheduler:
             if not ticket.over:
                 self._forget(number)
 
-    def open(self) -> None:
-        """Takes requests again after :meth:`close`."""
+    def open(self, load: Callable[[], None]) -> None:
+        """Runs ``load`` in the thread that will run the work, and takes requests once it is done.
+
+        Loading anywhere else would leave a second team of OpenMP threads behind. With more of them than cores libgomp
+        stops spinning between the parts of a call, and a call of a few short texts takes twice as long.
+        """
+        loaded: Future[None] = Future()
         with self._changed:
             self._closing = False
+            self._loads.append(partial(_fulfil, loaded, load))
+            self._start()
+            self._changed.notify()
+        loaded.result()
 
     def close(self) -> None:
         """Finishes what waits, then ends the thread; later requests are refused."""
@@ -203,10 +215,14 @@ class Scheduler:
     def _next(self) -> Batch | None:
         """Waits for work; None when the scheduler is closed and nothing waits."""
         with self._changed:
-            while not len(self._planner):
+            while not len(self._planner) and not self._loads:
                 if self._closing:
                     return None
                 self._changed.wait()
+            loads, self._loads = self._loads, []
+        for load in loads:
+            load()
+        with self._changed:
             late = self._planner.expire(time.monotonic())
             batch = self._planner.next_batch(self._speed.budget) or Batch(None, Lane.BULK, (), 0)
         self._settle({number: self._late() for number in late})
@@ -254,6 +270,15 @@ class Scheduler:
                 loop.call_soon_threadsafe(_tell, settled)
             except RuntimeError:  # the loop is closed: nobody waits any more
                 _log.debug("an answer came after its event loop had closed")
+
+
+def _fulfil(loaded: Future[None], load: Callable[[], None]) -> None:
+    try:
+        load()
+    except BaseException as wrong:  # noqa: BLE001 - raised again where it is waited for
+        loaded.set_exception(wrong)
+    else:
+        loaded.set_result(None)
 
 
 def _model(group: Hashable) -> str:
