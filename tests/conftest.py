@@ -1,6 +1,11 @@
 """Settings shared by every test."""
 
+import signal
+
 from hypothesis import HealthCheck, Phase, settings
+
+# A shell that starts this in the background makes it ignore Ctrl-C, and so would the processes that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "steelyard",
