@@ -73,6 +73,15 @@ def test_bf16_stays_near(family: tuple[Any, Recipe]) -> None:
     assert cosines(found, reference(model, encoder, recipe, Role.DOCUMENT)).min() >= 0.999
 
 
+def test_int16_stays_nearer_than_bf16(family: tuple[Any, Recipe]) -> None:
+    model, recipe = family
+    encoder = TorchEncoder(recipe, TorchConfig(Precision.INT16))
+    found = encoder.encode(TEXTS, Role.QUERY)
+    assert cosines(found, reference(model, encoder, recipe, Role.QUERY)).min() >= 0.99999
+    alone = np.concatenate([encoder.encode([text], Role.QUERY) for text in TEXTS])
+    np.testing.assert_allclose(found, alone, atol=1e-4)
+
+
 @pytest.mark.parametrize("budget", [1, 7, 40, 4096])
 def test_the_batch_does_not_show(family: tuple[Any, Recipe], budget: int) -> None:
     _, recipe = family
