@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -32,6 +33,41 @@ class CacheUse:
     trouble: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptRows:
+    """Rows asked from the cache first, and computed and kept a chunk at a time where it does not know them.
+
+    Attributes:
+        cache: where rows are kept; None computes all.
+        use: counts that this adds to.
+        on_batch: called with (texts done, texts in this call) after every chunk.
+    """
+
+    cache: VectorCache | None
+    use: CacheUse
+    on_batch: Callable[[int, int], None]
+
+    def rows(
+        self, model: str, keys: Sequence[bytes], compute: Callable[[Sequence[int]], Iterable[Vectors]]
+    ) -> list[Vectors]:
+        """One row a key, in order; ``compute`` gives those at the places it is called with."""
+        known = look_up(self.cache, keys, self.use)
+        self.use.found += len(known)
+        missing = [i for i, k in enumerate(keys) if k not in known]
+        done = len(known)
+        for start in range(0, len(missing), CHUNK):
+            some = missing[start : start + CHUNK]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", TruncationWarning)  # reported by the caller, for known texts as well
+                fresh = [(keys[i], row) for i, row in zip(some, compute(some), strict=True)]
+            known.update(fresh)
+            store(self.cache, model, fresh, self.use)
+            self.use.computed += len(some)
+            done += len(some)
+            self.on_batch(done, len(keys))
+        return [known[k] for k in keys]
+
+
 class CachedEncoder(BaseEncoder):
     """Same numbers as ``inner``, computed once.
 
@@ -50,9 +86,7 @@ class CachedEncoder(BaseEncoder):
         on_batch: Callable[[int, int], None] | None = None,
     ) -> None:
         self._inner = inner
-        self._cache = cache
-        self._use = use
-        self._on_batch = on_batch or (lambda done, total: None)
+        self._kept = KeptRows(cache, use, on_batch or (lambda done, total: None))
 
     @property
     def info(self) -> EngineInfo:
@@ -72,22 +106,10 @@ class CachedEncoder(BaseEncoder):
         print_of = self.info.fingerprint
         asked = "default" if instruction is None else f"given:{instruction}"
         keys = [key_of(print_of, role.value, asked, t) for t in texts]
-        known = look_up(self._cache, keys, self._use)
-        self._use.found += len(known)
-        missing = [i for i, k in enumerate(keys) if k not in known]
-        done = len(known)
-        for start in range(0, len(missing), CHUNK):
-            some = missing[start : start + CHUNK]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", TruncationWarning)  # reported here, for known texts as well
-                rows = self._inner.encode([texts[i] for i in some], role, instruction)
-            fresh = [(keys[i], rows[j]) for j, i in enumerate(some)]
-            known.update(fresh)
-            store(self._cache, print_of, fresh, self._use)
-            self._use.computed += len(some)
-            done += len(some)
-            self._on_batch(done, len(texts))
-        return np.stack([known[k] for k in keys])
+        return np.stack(self._kept.rows(print_of, keys, partial(self._rows, texts, role, instruction)))
+
+    def _rows(self, texts: Sequence[str], role: Role, instruction: str | None, wanted: Sequence[int]) -> Vectors:
+        return self._inner.encode([texts[i] for i in wanted], role, instruction)
 
 
 class CachedReranker(BaseReranker):

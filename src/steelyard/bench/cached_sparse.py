@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from steelyard.bench.cache import VectorCache, key_of
-from steelyard.bench.cached import CHUNK, CacheUse, look_up, store
-from steelyard.engines.base import TruncationWarning, distinct, report_overlong
+from steelyard.bench.cached import CacheUse, KeptRows
+from steelyard.engines.base import distinct, report_overlong
 from steelyard.engines.protocol import EngineInfo, SparseEncoder
 from steelyard.types import Role, Vectors
 
@@ -34,9 +34,7 @@ class CachedSparse:
         on_batch: Callable[[int, int], None] | None = None,
     ) -> None:
         self._inner = inner
-        self._cache = cache
-        self._use = use
-        self._on_batch = on_batch or (lambda done, total: None)
+        self._kept = KeptRows(cache, use, on_batch or (lambda done, total: None))
 
     @property
     def info(self) -> EngineInfo:
@@ -61,22 +59,11 @@ class CachedSparse:
     def _encode(self, texts: list[str], role: Role) -> list[Weights]:
         print_of = self.info.fingerprint
         keys = [key_of(print_of, "sparse", role.value, t) for t in texts]
-        known = look_up(self._cache, keys, self._use)
-        self._use.found += len(known)
-        missing = [i for i, k in enumerate(keys) if k not in known]
-        done = len(known)
-        for start in range(0, len(missing), CHUNK):
-            some = missing[start : start + CHUNK]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", TruncationWarning)  # reported here, for known texts as well
-                rows = self._inner.encode_sparse([texts[i] for i in some], role)
-            fresh = [(keys[i], packed(row)) for i, row in zip(some, rows, strict=True)]
-            known.update(fresh)
-            store(self._cache, print_of, fresh, self._use)
-            self._use.computed += len(some)
-            done += len(some)
-            self._on_batch(done, len(texts))
-        return [unpacked(known[k]) for k in keys]
+        rows = self._kept.rows(print_of, keys, partial(self._rows, texts, role))
+        return [unpacked(row) for row in rows]
+
+    def _rows(self, texts: list[str], role: Role, wanted: Sequence[int]) -> list[Vectors]:
+        return [packed(row) for row in self._inner.encode_sparse([texts[i] for i in wanted], role)]
 
 
 def packed(weights: Weights) -> Vectors:
