@@ -26,9 +26,9 @@ import shapes
 import torch
 from safetensors.torch import save_file
 
-from steelyard.engines.checkpoint import qwen3_shapes
+from steelyard.engines.checkpoint.layout import qwen3_shapes
+from steelyard.engines.checkpoint.shape import read_shape
 from steelyard.engines.load import open_encoder
-from steelyard.engines.torch.shape import read_shape
 from steelyard.models.recipe import Recipe, Sources
 from steelyard.models.registry import load_recipe
 from steelyard.types import Role

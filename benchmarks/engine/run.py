@@ -26,7 +26,7 @@ import shapes
 import torch
 import workload
 
-from steelyard.engines.torch.check import Agreement, agreement
+from steelyard.engines.agreement import Agreement, agreement
 from steelyard.engines.torch.encoder import TorchEncoder
 from steelyard.engines.torch.linear import maker
 from steelyard.engines.torch.precision import Precision, processor_flags, this_machine

@@ -9,9 +9,9 @@ import pytest
 from steelyard.bench.against import Against
 from steelyard.bench.cache import VectorCache
 from steelyard.bench.gate import Limits, faults, hold_against, reference_of
+from steelyard.engines.agreement import Agreement
 from steelyard.engines.checked import Checked, is_quantised, read_check, remark, write_check
 from steelyard.engines.protocol import EngineInfo
-from steelyard.engines.torch.check import Agreement
 from steelyard.errors import ExpressionError, StoreError, UsageError
 from steelyard.models.registry import load_recipe
 from steelyard.suites.registry import open_suite

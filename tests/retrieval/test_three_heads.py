@@ -44,8 +44,8 @@ def m3(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from safetensors.torch import save_file
 
-    from steelyard.engines.checkpoint import bert_shapes
-    from steelyard.engines.torch.shape import read_shape
+    from steelyard.engines.checkpoint.layout import bert_shapes
+    from steelyard.engines.checkpoint.shape import read_shape
 
     folder = tmp_path_factory.mktemp("models") / "m3"
     folder.mkdir()

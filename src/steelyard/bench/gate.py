@@ -10,11 +10,11 @@ from steelyard.bench.cache import VectorCache
 from steelyard.bench.cached import CachedEncoder, CacheUse
 from steelyard.bench.result import Result
 from steelyard.bench.runner import Watcher, WeighConfig, weigh
+from steelyard.engines.agreement import Agreement, agreement
 from steelyard.engines.base import TruncationWarning
 from steelyard.engines.checked import Checked, is_quantised
 from steelyard.engines.load import ENCODERS
 from steelyard.engines.protocol import Encoder
-from steelyard.engines.torch.check import Agreement, agreement
 from steelyard.errors import EngineError, UsageError
 from steelyard.models.recipe import Recipe
 from steelyard.retrieval.build import Workshop

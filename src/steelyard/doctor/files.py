@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from steelyard.doctor.finding import Fault, Finding, Sureness
-from steelyard.engines.torch.tokens import Vocabulary
+from steelyard.engines.checkpoint.vocabulary import Vocabulary
 from steelyard.errors import WeightsError
 from steelyard.models.folder import read_json
 from steelyard.models.recipe import Recipe

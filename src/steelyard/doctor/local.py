@@ -16,12 +16,13 @@ from steelyard.doctor.rounded import small_enough, write_rounded
 from steelyard.doctor.ruler import MEASURED_AT, Ruler, measured
 from steelyard.doctor.small_suite import Hits, hits, small_suite
 from steelyard.doctor.target import Answer, Templates
+from steelyard.engines.checkpoint.files import locate
+from steelyard.engines.checkpoint.shape import read_shape
+from steelyard.engines.checkpoint.vocabulary import Ids, Vocabulary
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.render import render
-from steelyard.engines.torch.config import TorchConfig, locate
+from steelyard.engines.torch.config import TorchConfig
 from steelyard.engines.torch.precision import Precision
-from steelyard.engines.torch.shape import read_shape
-from steelyard.engines.torch.tokens import Ids, Vocabulary
 from steelyard.engines.vectors import normalised
 from steelyard.models.recipe import Pooling, Recipe
 from steelyard.types import Role, Vectors
@@ -74,7 +75,7 @@ class LocalReference:
     """A checkpoint on this machine, run in fp32; a text that was asked for before is not run again.
 
     Args:
-        recipe: what is right; its files are found by :func:`steelyard.engines.torch.config.locate`.
+        recipe: what is right; its files are found by :func:`steelyard.engines.checkpoint.files.locate`.
 
     Raises:
         WeightsError: the files are not on this machine.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from steelyard.engines.torch.files import weight_files
+from steelyard.engines.checkpoint.files import weight_files
 
 LARGEST = 4 << 30
 """Bytes of weights above which no rounded copy is written."""

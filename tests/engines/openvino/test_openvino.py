@@ -16,11 +16,11 @@ import pytest
 import torch
 from checkpoints import TEXTS
 
+from steelyard.engines.agreement import agreement
 from steelyard.engines.e5_rebuild import write_e5_checkpoint
 from steelyard.engines.openvino.config import OpenVinoConfig, Weights
 from steelyard.engines.openvino.encoder import OpenVinoEncoder
 from steelyard.engines.openvino.open import encoder
-from steelyard.engines.torch.check import agreement
 from steelyard.engines.torch.config import TorchConfig
 from steelyard.engines.torch.encoder import TorchEncoder
 from steelyard.engines.torch.precision import Precision

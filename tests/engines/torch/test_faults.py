@@ -12,11 +12,11 @@ import safetensors.torch as st
 import tokenizers_for_tests as tokenizers
 import torch
 
+from steelyard.engines.checkpoint.files import digest
+from steelyard.engines.checkpoint.pickled import convert
 from steelyard.engines.torch.config import TorchConfig
 from steelyard.engines.torch.encoder import TorchEncoder
-from steelyard.engines.torch.files import digest
 from steelyard.engines.torch.precision import Precision
-from steelyard.engines.torch.weights import convert
 from steelyard.errors import RecipeError, SteelyardError, WeightsError
 from steelyard.models.recipe import Recipe, Sources
 from steelyard.models.registry import load_recipe

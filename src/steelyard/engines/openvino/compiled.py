@@ -16,14 +16,14 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from steelyard.engines.checkpoint import BERT_ANCHOR, QWEN3_ANCHOR
+from steelyard.engines.checkpoint.layout import BERT_ANCHOR, QWEN3_ANCHOR
+from steelyard.engines.checkpoint.shape import Shape
+from steelyard.engines.checkpoint.vocabulary import Ids
 from steelyard.engines.openvino.config import OpenVinoConfig, cache_folder, graph_name
 from steelyard.engines.openvino.feed import Embeddings, Packed, Wanted
 from steelyard.engines.openvino.mapped import Floats, Mapped
 from steelyard.engines.openvino.trunks import build
 from steelyard.engines.plan import plan
-from steelyard.engines.torch.shape import Shape
-from steelyard.engines.torch.tokens import Ids
 from steelyard.errors import WeightsError
 from steelyard.models.recipe import Pooling
 from steelyard.types import Vectors

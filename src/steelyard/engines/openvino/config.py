@@ -11,11 +11,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from steelyard.engines.checkpoint.files import PICKLE, digest, locate, weight_files
 from steelyard.engines.packages import installed
 from steelyard.engines.plan import TOKENS_A_BATCH
 from steelyard.engines.protocol import EngineInfo
-from steelyard.engines.torch.config import locate
-from steelyard.engines.torch.files import PICKLE, digest, weight_files
 from steelyard.errors import MissingExtraError, WeightsError
 from steelyard.models.hub import default_cache_dir, find
 from steelyard.models.recipe import Recipe

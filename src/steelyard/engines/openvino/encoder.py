@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from steelyard.engines.base import BaseEncoder, distinct
+from steelyard.engines.checkpoint.shape import read_shape
+from steelyard.engines.checkpoint.vocabulary import Ids, Vocabulary
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.openvino.config import ARCHITECTURES, OpenVinoConfig, describe, folder_of
 from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.render import margins, render
-from steelyard.engines.torch.shape import read_shape
-from steelyard.engines.torch.tokens import Ids, Vocabulary
 from steelyard.engines.vectors import normalised
 from steelyard.errors import RecipeError
 from steelyard.models.recipe import Recipe

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from steelyard.engines.checkpoint.shape import Rope, Shape
+from steelyard.engines.checkpoint.vocabulary import Ids
 from steelyard.engines.openvino.mapped import Floats, Mapped
-from steelyard.engines.torch.shape import Rope, Shape
-from steelyard.engines.torch.tokens import Ids
 
 Wanted = Literal["first", "last", "all"]
 _FAR_BELOW = np.float32(-1e30)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard.engines.checkpoint import Layout
+from steelyard.engines.checkpoint.layout import Layout
 from steelyard.errors import WeightsError
 
 Floats = NDArray[np.float32]
@@ -18,7 +18,7 @@ _KINDS: Mapping[str, str] = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
 class Mapped(Layout):
-    """A :class:`~steelyard.engines.checkpoint.Layout` that gives its tensors; files are mapped as they are needed."""
+    """A :class:`Layout` that gives its tensors; files are mapped as they are needed."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

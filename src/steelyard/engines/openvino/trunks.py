@@ -8,7 +8,8 @@ from __future__ import annotations
 import openvino as ov
 from openvino import opset13 as op
 
-from steelyard.engines.checkpoint import BERT_ANCHOR, QWEN3_ANCHOR, bert_shapes, qwen3_shapes
+from steelyard.engines.checkpoint.layout import BERT_ANCHOR, QWEN3_ANCHOR, bert_shapes, qwen3_shapes
+from steelyard.engines.checkpoint.shape import Shape
 from steelyard.engines.openvino.graph import (
     Builder,
     Inputs,
@@ -23,7 +24,6 @@ from steelyard.engines.openvino.graph import (
     widen,
 )
 from steelyard.engines.openvino.mapped import Mapped
-from steelyard.engines.torch.shape import Shape
 
 
 def build(checkpoint: Mapped, shape: Shape, architecture: str, *, whole: bool) -> ov.Model:

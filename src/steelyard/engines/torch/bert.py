@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from steelyard.engines.checkpoint import BERT_ANCHOR, bert_shapes
+from steelyard.engines.checkpoint.layout import BERT_ANCHOR, bert_shapes
+from steelyard.engines.checkpoint.shape import Shape
 from steelyard.engines.torch.attention import KeyValue, attend
 from steelyard.engines.torch.layers import LayerNorm, Table, in_slices
 from steelyard.engines.torch.linear import Branches, Linear, MakeLinear
 from steelyard.engines.torch.pack import Pack
-from steelyard.engines.torch.shape import Shape
 from steelyard.engines.torch.weights import Checkpoint
 
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from steelyard.engines.checkpoint.files import digest, weight_files
 from steelyard.engines.packages import installed
 from steelyard.engines.plan import TOKENS_A_BATCH
 from steelyard.engines.protocol import EngineInfo
-from steelyard.engines.torch.files import PICKLE, digest, weight_files
 from steelyard.engines.torch.precision import Choice, Machine, Precision, choose, this_machine
-from steelyard.errors import MissingExtraError, WeightsError
-from steelyard.models.hub import find
+from steelyard.errors import MissingExtraError
 from steelyard.models.recipe import Recipe
 
 _NOT_THE_NUMBERS = {"title", "languages", "licence", "published", "trained_on", "notes", "sources", "backends"}
@@ -36,22 +35,6 @@ class TorchConfig:
     device: str = "cpu"
     budget: int = TOKENS_A_BATCH
     share_prefixes: bool = True
-
-
-def locate(recipe: Recipe) -> Path:
-    """The folder that holds a recipe's files on this machine.
-
-    Raises:
-        WeightsError: it is nowhere; says how to get it.
-    """
-    if recipe.sources.folder:
-        return Path(recipe.sources.folder)
-    folder = find(recipe)
-    if folder:
-        return _readable(folder)
-    raise WeightsError(
-        f"the weights of {recipe.name} are not on this machine. Get them with: steelyard models pull {recipe.name}"
-    )
 
 
 def decide(recipe: Recipe, config: TorchConfig, machine: Machine | None = None) -> Choice:
@@ -80,12 +63,3 @@ def describe(recipe: Recipe, folder: Path, choice: Choice, config: TorchConfig) 
     name = hashlib.sha256(json.dumps(what, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
     backend = f"torch-{choice.precision}"
     return EngineInfo(recipe.name, backend, recipe.dimension, recipe.max_tokens, f"{recipe.name}/{backend}/{name}")
-
-
-def _readable(folder: Path) -> Path:
-    """A pulled model whose publisher ships a pickle alone, such as BGE-M3, is converted once, tensors only."""
-    if (folder / PICKLE).is_file() and not any(folder.glob("*.safetensors")):
-        from steelyard.engines.torch.weights import convert
-
-        convert(folder)
-    return folder

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steelyard.engines.base import BaseEncoder, distinct
+from steelyard.engines.checkpoint.files import locate
+from steelyard.engines.checkpoint.shape import read_shape
+from steelyard.engines.checkpoint.vocabulary import Ids, Vocabulary
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.plan import common_prefix
 from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.render import margins, render
-from steelyard.engines.torch.config import TorchConfig, decide, describe, locate
+from steelyard.engines.torch.config import TorchConfig, decide, describe
 from steelyard.engines.torch.precision import Choice
-from steelyard.engines.torch.shape import read_shape
-from steelyard.engines.torch.tokens import Ids, Vocabulary
 from steelyard.engines.vectors import normalised
 from steelyard.errors import RecipeError
 from steelyard.models.recipe import Recipe
@@ -32,7 +33,7 @@ class TorchEncoder(BaseEncoder):
     """Vectors of BERT, XLM-R, GTE and Qwen3 checkpoints; for BGE-M3 also its sparse and ColBERT heads.
 
     Args:
-        recipe: an embedding recipe; its files are found by :func:`steelyard.engines.torch.config.locate`.
+        recipe: an embedding recipe; its files are found by :func:`steelyard.engines.checkpoint.files.locate`.
         config: how to run.
 
     Raises:

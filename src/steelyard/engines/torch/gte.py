@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import gelu
 
+from steelyard.engines.checkpoint.shape import Rope, Shape
 from steelyard.engines.torch.attention import KeyValue, attend
 from steelyard.engines.torch.layers import LayerNorm, Table, in_slices, rotary, rotate
 from steelyard.engines.torch.linear import Branches, Linear, MakeLinear
 from steelyard.engines.torch.pack import Pack
-from steelyard.engines.torch.shape import Rope, Shape
 from steelyard.engines.torch.weights import Checkpoint
 
 ANCHOR = "embeddings.word_embeddings.weight"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import linear, normalize, relu
 
-from steelyard.engines.torch.tokens import Ids
-from steelyard.engines.torch.weights import load_pickled
+from steelyard.engines.checkpoint.pickled import load_pickled
+from steelyard.engines.checkpoint.vocabulary import Ids
 
 NOT_WORDS = ("<s>", "</s>", "<pad>", "<unk>")
 """Tokens that get no weight."""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from steelyard.engines.checkpoint import QWEN3_ANCHOR
-from steelyard.engines.torch.shape import Shape
+from steelyard.engines.checkpoint.layout import QWEN3_ANCHOR
+from steelyard.engines.checkpoint.shape import Shape
 from steelyard.engines.torch.weights import Checkpoint
 from steelyard.errors import WeightsError
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm, rms_norm
 
+from steelyard.engines.checkpoint.shape import Rope, Shape
 from steelyard.engines.torch.attention import KeyValue
 from steelyard.engines.torch.pack import Pack
-from steelyard.engines.torch.shape import Rope, Shape
 
 SLICE = 4_096
 """Tokens that pass through a feed-forward part at once, so that its inner states stay small on long texts."""

@@ -25,7 +25,7 @@ class Precision(StrEnum):
     multiplies in fp32, which halves the memory and loses nothing on checkpoints that are published in bf16.
     ``int16`` keeps a step for each output channel, about 12 bits for normal values; see
     :mod:`steelyard.engines.torch.int16`. ``int8`` does the same in 8 bits and is opt-in: see
-    :mod:`steelyard.engines.torch.check`.
+    :mod:`steelyard.engines.agreement`.
     """
 
     FP32 = "fp32"

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import silu
 
-from steelyard.engines.checkpoint import QWEN3_ANCHOR, qwen3_shapes
+from steelyard.engines.checkpoint.layout import QWEN3_ANCHOR, qwen3_shapes
+from steelyard.engines.checkpoint.shape import Rope, Shape
 from steelyard.engines.torch.attention import KeyValue, attend
 from steelyard.engines.torch.layers import RMSNorm, Table, in_slices, rotary, rotate
 from steelyard.engines.torch.linear import Branches, Linear, MakeLinear
 from steelyard.engines.torch.pack import Pack, pack
-from steelyard.engines.torch.shape import Rope, Shape
 from steelyard.engines.torch.weights import Checkpoint
 
 Turn = tuple[Tensor, Tensor]

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from steelyard.engines.base import BaseReranker
+from steelyard.engines.checkpoint.files import locate
+from steelyard.engines.checkpoint.shape import read_shape
+from steelyard.engines.checkpoint.vocabulary import Ids, Vocabulary
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.plan import common_prefix
 from steelyard.engines.protocol import EngineInfo
-from steelyard.engines.torch.config import TorchConfig, decide, describe, locate
+from steelyard.engines.torch.config import TorchConfig, decide, describe
 from steelyard.engines.torch.precision import Choice
-from steelyard.engines.torch.shape import read_shape
-from steelyard.engines.torch.tokens import Ids, Vocabulary
 from steelyard.errors import RecipeError, TextError
 from steelyard.models.recipe import Recipe
 from steelyard.types import Scores

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from steelyard.engines.checkpoint.shape import Shape, read_shape
+from steelyard.engines.checkpoint.vocabulary import Ids
 from steelyard.engines.plan import plan
 from steelyard.engines.torch.attention import KeyValue
 from steelyard.engines.torch.bert import Bert
@@ -24,8 +26,6 @@ from steelyard.engines.torch.linear import MakeLinear, maker
 from steelyard.engines.torch.pack import Pack, filler, pack
 from steelyard.engines.torch.precision import Precision, this_machine
 from steelyard.engines.torch.qwen3 import Qwen3
-from steelyard.engines.torch.shape import Shape, read_shape
-from steelyard.engines.torch.tokens import Ids
 from steelyard.engines.torch.weights import Checkpoint
 from steelyard.models.recipe import Pooling
 from steelyard.types import Vectors

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from steelyard.engines.checkpoint.files import weight_files
+from steelyard.engines.checkpoint.shape import Shape
 from steelyard.engines.packages import require
-from steelyard.engines.torch.files import weight_files
-from steelyard.engines.torch.shape import Shape
 from steelyard.errors import WeightsError
 
 BERT_ANCHOR = "embeddings.word_embeddings.weight"

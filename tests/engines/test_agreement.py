@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_real_weights import minilm
 
-from steelyard.engines.torch.check import agreement, compare
+from steelyard.engines.agreement import agreement, compare
 from steelyard.engines.torch.config import TorchConfig
 from steelyard.engines.torch.encoder import TorchEncoder
 from steelyard.engines.torch.precision import Precision

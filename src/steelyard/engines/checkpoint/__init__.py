@@ -1,0 +1,5 @@
+"""A checkpoint's folder as every engine reads it: its files, sizes, tensors and tokenizer.
+
+Nothing here computes with weights, and torch is not imported, except by :mod:`steelyard.engines.checkpoint.pickled`,
+which turns a published pickle into safetensors.
+"""
