@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from steelyard.engines.torch.kernels import kernels
-from steelyard.engines.torch.kernels_ir import PANEL, STEP
+from steelyard.engines.torch.kernels_int16 import STEP, int16_kernels
+from steelyard.engines.torch.kernels_ir import PANEL
 
 _NORM = 46_000
 _ROWS = 8 * PANEL
@@ -38,7 +38,7 @@ class Int16Linear:
     dtype = torch.float32
 
     def __init__(self, weight: Tensor, bias: Tensor | None, *, gelu: bool = False) -> None:
-        self._kernels = kernels()
+        self._kernels = int16_kernels()
         self._gelu = gelu
         self._outputs, self._inputs = weight.shape
         self._short = -self._inputs % STEP
