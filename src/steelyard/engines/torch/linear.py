@@ -17,6 +17,7 @@ from torch.nn.functional import gelu, linear
 
 from steelyard.engines.torch.int8 import make_int8
 from steelyard.engines.torch.int16 import Int16Linear
+from steelyard.engines.torch.kernels import expect_kernels
 from steelyard.engines.torch.precision import Machine, Precision
 from steelyard.errors import UsageError
 
@@ -48,12 +49,15 @@ class MakeLinear:
         waits: whether weights that are stored in bf16 are multiplied as they lie once, and laid out when they are used
             again: then the first vector of a process does not wait for it.
         kind_gelu: the kind that GELU is part of; None for one after the other.
+        rounds: whether the tokens of a pack are brought to a round number, because a kernel is kept for every number
+            that is met; see :func:`steelyard.engines.torch.pack.filler`.
     """
 
     kind: Callable[[Tensor, Tensor | None], Linear]
     joins: bool = True
     waits: bool = False
     kind_gelu: Callable[[Tensor, Tensor | None], Linear] | None = None
+    rounds: bool = True
 
     def __call__(self, weight: Tensor, bias: Tensor | None) -> Linear:
         """One layer."""
@@ -63,9 +67,11 @@ class MakeLinear:
 
     def gelu(self, weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
         """One layer and GELU of what it gives, float32[t, o]."""
-        if self.kind_gelu:
-            return self.kind_gelu(weight, bias)
-        return partial(_then_gelu, self(weight, bias))
+        if self.kind_gelu is None:
+            return partial(_then_gelu, self(weight, bias))
+        if self._late(weight):
+            return Late(partial(_then_gelu, StoredLinear(weight, bias)), partial(self.kind_gelu, weight, bias))
+        return self.kind_gelu(weight, bias)
 
     def branches(self, weights: Sequence[Tensor], biases: Sequence[Tensor | None]) -> Branches:
         """Layers of one input; all of them have a bias or none has."""
@@ -157,16 +163,19 @@ def maker(precision: Precision, machine: Machine, device: str = "cpu") -> MakeLi
 
     Raises:
         UsageError: whole numbers are asked for on another device than the processor.
+        MissingExtraError: llvmlite is not installed, and int16 needs it.
+        EngineError: the processor or the system has no int16.
     """
     if device != "cpu" and precision in (Precision.INT8, Precision.INT16):
         raise UsageError(f"torch-{precision} runs on the processor alone, not on {device}; use bf16 or fp32 there")
     if precision is Precision.INT8:
         return MakeLinear(make_int8(machine))
     if precision is Precision.INT16:
-        return MakeLinear(Int16Linear, kind_gelu=partial(Int16Linear, gelu=True))
+        expect_kernels(machine.flags)
+        return MakeLinear(Int16Linear, waits=True, kind_gelu=partial(Int16Linear, gelu=True), rounds=False)
     dtype = torch.bfloat16 if precision is Precision.BF16 else torch.float32
     if device != "cpu":
-        return MakeLinear(partial(PlainLinear, dtype=dtype, device=device))
+        return MakeLinear(partial(PlainLinear, dtype=dtype, device=device), rounds=False)
     if precision is Precision.BF16 and not machine.fast_bf16:
         return MakeLinear(StoredLinear, joins=False)
     if packing_is_there():

@@ -13,6 +13,8 @@ from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
 _FAST_BF16 = frozenset({"avx512_bf16", "amx_bf16", "avxneconvert", "bf16"})
+KERNEL_FLAGS = frozenset({"avx2", "fma"})
+"""What :mod:`steelyard.engines.torch.kernels` is made of."""
 _BYTES = {"fp32": 4.0, "bf16": 2.0, "int16": 2.01, "int8": 1.05}
 _HEADROOM = 1 << 30
 """Bytes left for states, tokenizer and the libraries themselves."""

@@ -52,7 +52,8 @@ class Runner:
         self.shape = read_shape(folder, architecture)
         self.checkpoint = Checkpoint(folder)
         self._config = config
-        self._trunk = _trunk(architecture, self.checkpoint, self.shape, precision, config.device)
+        self._make = maker(precision, this_machine(), config.device)
+        self._trunk = _trunk(architecture, self.checkpoint, self.shape, self._make, config.device)
         self._prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
         self._lock = Lock()
 
@@ -88,7 +89,7 @@ class Runner:
     def _batches(self, rows: Sequence[Ids], offset: int) -> Iterator[tuple[list[int], Pack]]:
         for batch in plan([len(row) for row in rows], self._config.budget):
             texts = [rows[i] for i in batch]
-            full = [*texts, *filler(texts)] if self._config.device == "cpu" else texts
+            full = [*texts, *filler(texts)] if self._make.rounds else texts
             yield batch, pack(full, offset, self._config.device)
 
     def _prefix(self, ids: Ids, *, keep: bool) -> Prefix:
@@ -108,10 +109,10 @@ class Runner:
         return found
 
 
-def _trunk(architecture: str, checkpoint: Checkpoint, shape: Shape, precision: Precision, device: str) -> Trunk:
+def _trunk(architecture: str, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str) -> Trunk:
     kinds: dict[str, Callable[[Checkpoint, Shape, MakeLinear, str], Trunk]]
     kinds = {"bert": Bert, "xlm-roberta": Bert, "new": Gte, "qwen3": Qwen3}
-    return kinds[architecture](checkpoint, shape, maker(precision, this_machine(), device), device)
+    return kinds[architecture](checkpoint, shape, make, device)
 
 
 def _pool(trunk: Trunk, packed: Pack, pooling: Pooling, prefix: Prefix | None) -> Tensor:
