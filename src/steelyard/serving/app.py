@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -36,7 +34,7 @@ def build_app(service: Service) -> FastAPI:
         description=serving.__doc__ or "",
         lifespan=lifespan,
         middleware=[Middleware(Guard, service=service)],
-        exception_handlers={HTTPException: _refused, RequestValidationError: _invalid},
+        exception_handlers={HTTPException: _refused},
         redirect_slashes=False,
         docs_url=None,  # FastAPI's own pages load scripts from a CDN
         redoc_url=None,
@@ -66,27 +64,6 @@ def _said(wrong: HTTPException, request: Request) -> str:
     if wrong.status_code == 404:
         return f"there is no {request.method} {request.url.path[:100]}; GET /docs shows what there is"
     return str(wrong.detail)
-
-
-async def _invalid(request: Request, wrong: Exception) -> Response:
-    if not isinstance(wrong, RequestValidationError):
-        raise wrong
-    return _explain(wrong.errors()).response()
-
-
-def _explain(faults: Sequence[Any]) -> HttpFailure:
-    """The first fault in words, without the value that is at fault: it may be a text."""
-    fault = faults[0]
-    if fault["type"] == "json_invalid":
-        return HttpFailure(
-            400, f"the body is not JSON: {fault['ctx']['error']} at {fault['loc'][-1]}", None, "json_invalid"
-        )
-    parts = [str(p) for p in fault["loc"][1:]]
-    place = ".".join(p for p in parts if not p.startswith("("))  # a union names its branch first
-    if not place:
-        return HttpFailure(400, "send a JSON object with Content-Type: application/json", None, "json_invalid")
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return HttpFailure(400, f"{place}: {fault['msg']}{more}", place, fault["type"])
 
 
 def _version() -> str:

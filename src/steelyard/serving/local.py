@@ -84,6 +84,7 @@ class LocalHost:
         self._rerankers = rerankers
         queue = QueueLimits(limits.queue_requests, limits.queue_tokens)
         self.scheduler = Scheduler(self._work, queue, behaviour.batch_seconds, observer)
+        self._loaded = False
 
     @property
     def waiting(self) -> tuple[int, int]:
@@ -91,9 +92,12 @@ class LocalHost:
         return self.scheduler.waiting
 
     def start(self) -> None:
-        """Loads every model's weights by running a text, so that no request pays for it."""
+        """Loads every model's weights by running a text, so that no request pays for it; once until it is stopped."""
+        if self._loaded:
+            return
         warnings.simplefilter("ignore", TruncationWarning)  # cuts are answered and counted here
         self.scheduler.open(self._load)
+        self._loaded = True
 
     def _load(self) -> None:
         for _ in range(2):  # some engines lay weights out for speed at the second call
@@ -105,6 +109,7 @@ class LocalHost:
     async def stop(self) -> None:
         """Finishes what was accepted, then frees the engines."""
         await asyncio.to_thread(self.scheduler.close)
+        self._loaded = False
         for encoder in self._encoders.values():
             encoder.close()
         for reranker in self._rerankers.values():
