@@ -55,9 +55,9 @@ class Code:
         """A function that is made elsewhere."""
         return self.ir.Function(self.module, self.ir.FunctionType(gives, takes), name)
 
-    def begin(self, name: str, takes: Sequence[Any]) -> tuple[Any, Any]:
-        """A function and the builder of its first block."""
-        function = self.declare(name, self.ir.VoidType(), takes)
+    def begin(self, name: str, takes: Sequence[Any], gives: Any = None) -> tuple[Any, Any]:
+        """A function, which gives nothing unless told, and the builder of its first block."""
+        function = self.declare(name, gives or self.ir.VoidType(), takes)
         return self.ir.IRBuilder(function.append_basic_block()), function
 
     def whole(self, value: int) -> Any:
@@ -146,9 +146,13 @@ class Code:
 
     def polynomial(self, b: Any, x: Any, factors: Sequence[float]) -> Any:
         """By Horner's rule, the highest power first."""
-        found = self.same(factors[0])
+        return self.polynomials(b, [x], factors)[0]
+
+    def polynomials(self, b: Any, xs: Sequence[Any], factors: Sequence[float]) -> list[Any]:
+        """The same of several, side by side: each step of Horner's rule waits for the one before."""
+        found = [self.same(factors[0])] * len(xs)
         for factor in factors[1:]:
-            found = b.call(self.fma, [found, x, self.same(factor)])
+            found = [b.call(self.fma, [sofar, x, self.same(factor)]) for sofar, x in zip(found, xs, strict=True)]
         return found
 
     def gelu(self, b: Any, x: Any) -> Any:
@@ -156,19 +160,22 @@ class Code:
         size = b.call(self.magnitude, [x])
         t = b.fdiv(self.same(1.0), b.call(self.fma, [size, self.same(0.3275911 * 0.5**0.5), self.same(1.0)]))
         series = self.polynomial(b, t, (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592))
-        tail = b.fmul(b.fmul(b.fmul(series, t), self.same(0.5)), self.bell(b, x))
+        (bell,) = self.powers_of_two(b, [b.fmul(b.fmul(x, x), self.same(-0.5 / log(2)))])
+        tail = b.fmul(b.fmul(b.fmul(series, t), self.same(0.5)), bell)
         share = b.select(b.fcmp_ordered("<", x, self.same(0.0)), tail, b.fsub(self.same(1.0), tail))
         return b.fmul(x, share)
 
-    def bell(self, b: Any, x: Any) -> Any:
-        """exp(-x * x / 2) as a whole power of two, made of bits, times one between -1/2 and 1/2."""
-        power = b.fmul(b.fmul(x, x), self.same(-0.5 / log(2)))
-        power = self.larger(b, power, self.same(-126.0))
-        whole = b.call(self.rounded, [power])
-        rest = b.fsub(power, b.sitofp(whole, self.floats))
-        small = self.polynomial(b, rest, [log(2) ** i / factorial(i) for i in reversed(range(7))])
-        bits = b.shl(b.add(whole, self.same(127)), self.same(23))
-        return b.fmul(small, b.bitcast(bits, self.floats))
+    def powers_of_two(self, b: Any, powers: Sequence[Any]) -> list[Any]:
+        """2 to each, up to 127, to 2e-7; 0 below -127, and not a number for what is not one.
+
+        A whole power, made of bits, times one between -1/2 and 1/2.
+        """
+        powers = [self.larger(b, self.same(-127.0), power) for power in powers]
+        wholes = [b.call(self.rounded, [power]) for power in powers]
+        rests = [b.fsub(power, b.sitofp(whole, self.floats)) for power, whole in zip(powers, wholes, strict=True)]
+        small = self.polynomials(b, rests, [log(2) ** i / factorial(i) for i in reversed(range(7))])
+        bits = [b.shl(b.add(whole, self.same(127)), self.same(23)) for whole in wholes]
+        return [b.fmul(x, b.bitcast(scale, self.floats)) for x, scale in zip(small, bits, strict=True)]
 
     def larger(self, b: Any, left: Any, right: Any) -> Any:
         """The larger of two; the right one where either is not a number."""
