@@ -24,6 +24,9 @@ class LetterEncoder:
         self.calls.append((len(texts), role))
         return [np.eye(26, dtype=np.float32)[[ord(c) - 97 for c in t]].reshape(len(t), 26) for t in texts]
 
+    def close(self):
+        pass
+
 
 def test_the_share_of_query_letters_in_the_document():
     reranker = MaxSimReranker(LetterEncoder())

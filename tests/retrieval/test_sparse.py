@@ -23,6 +23,9 @@ class Letters:
     def encode_sparse(self, texts, role):
         return [{ord(c): t.count(c) / 2 for c in t} for t in texts]
 
+    def close(self):
+        pass
+
 
 @given(TEXTS, TEXTS, st.integers(1, 5))
 def test_hits_are_those_of_the_dot_product(documents, queries, k):

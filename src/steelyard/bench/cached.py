@@ -6,16 +6,20 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from steelyard.bench.cache import VectorCache, key_of
 from steelyard.engines.base import BaseEncoder, BaseReranker, TruncationWarning
-from steelyard.engines.protocol import Encoder, EngineInfo, Reranker
+from steelyard.engines.protocol import Encoder, Engine, EngineInfo, Reranker
 from steelyard.errors import StoreError
 from steelyard.types import Role, Scores, Vectors
 
 CHUNK = 256  # texts computed between two writes: what an interruption can cost
+
+
+E = TypeVar("E", bound=Engine)
 
 
 @dataclass(slots=True)
@@ -45,7 +49,7 @@ class KeptRows:
 
     cache: VectorCache | None
     use: CacheUse
-    on_batch: Callable[[int, int], None]
+    on_batch: Callable[[int, int], None] | None = None
 
     def rows(
         self, model: str, keys: Sequence[bytes], compute: Callable[[Sequence[int]], Iterable[Vectors]]
@@ -64,29 +68,30 @@ class KeptRows:
             store(self.cache, model, fresh, self.use)
             self.use.computed += len(some)
             done += len(some)
-            self.on_batch(done, len(keys))
+            if self.on_batch is not None:
+                self.on_batch(done, len(keys))
         return [known[k] for k in keys]
 
 
-class CachedEncoder(BaseEncoder):
+class Cached(Generic[E]):
     """Same numbers as ``inner``, computed once.
 
     Args:
         inner: the engine; it loads its weights at its first call, which may never come.
-        cache: where vectors are kept; None computes all.
-        use: counts that this encoder adds to.
-        on_batch: called with (texts done, texts in this call) after every chunk.
+        cache: where numbers are kept; None computes all.
+        use: counts that this adds to.
+        on_batch: called with (done, of how many in this call) after every chunk.
     """
 
     def __init__(
         self,
-        inner: Encoder,
+        inner: E,
         cache: VectorCache | None,
         use: CacheUse,
         on_batch: Callable[[int, int], None] | None = None,
     ) -> None:
         self._inner = inner
-        self._kept = KeptRows(cache, use, on_batch or (lambda done, total: None))
+        self._kept = KeptRows(cache, use, on_batch)
 
     @property
     def info(self) -> EngineInfo:
@@ -96,6 +101,10 @@ class CachedEncoder(BaseEncoder):
     def close(self) -> None:
         """Closes the inner engine."""
         self._inner.close()
+
+
+class CachedEncoder(Cached[Encoder], BaseEncoder):
+    """Vectors of texts; see :class:`Cached`."""
 
     def count_tokens(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> list[int] | None:
         """The inner engine's count; None where it does not count."""
@@ -112,37 +121,18 @@ class CachedEncoder(BaseEncoder):
         return self._inner.encode([texts[i] for i in wanted], role, instruction)
 
 
-class CachedReranker(BaseReranker):
-    """Same scores as ``inner``, computed once for each query and document."""
-
-    def __init__(self, inner: Reranker, cache: VectorCache | None, use: CacheUse) -> None:
-        self._inner = inner
-        self._cache = cache
-        self._use = use
-
-    @property
-    def info(self) -> EngineInfo:
-        """The inner engine's."""
-        return self._inner.info
-
-    def close(self) -> None:
-        """Closes the inner engine."""
-        self._inner.close()
+class CachedReranker(Cached[Reranker], BaseReranker):
+    """Scores of a query and its documents, kept pair by pair; see :class:`Cached`."""
 
     def _score(self, query: str, documents: Sequence[str], instruction: str | None) -> Scores:
         print_of = self.info.fingerprint
         asked = "default" if instruction is None else f"given:{instruction}"
         keys = [key_of(print_of, "pair", asked, query, d) for d in documents]
-        known = look_up(self._cache, keys, self._use)
-        self._use.found += len(known)
-        missing = [i for i, k in enumerate(keys) if k not in known]
-        if missing:
-            scores = self._inner.score(query, [documents[i] for i in missing], instruction)
-            fresh = [(keys[i], scores[j : j + 1]) for j, i in enumerate(missing)]
-            known.update(fresh)
-            store(self._cache, print_of, fresh, self._use)
-            self._use.computed += len(missing)
-        return np.concatenate([known[k] for k in keys])
+
+        def compute(wanted: Sequence[int]) -> Scores:
+            return self._inner.score(query, [documents[i] for i in wanted], instruction)[:, None]
+
+        return np.concatenate(self._kept.rows(print_of, keys, compute))
 
 
 def look_up(cache: VectorCache | None, keys: Sequence[bytes], use: CacheUse) -> dict[bytes, Vectors]:

@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
-from steelyard.bench.cache import VectorCache, key_of
-from steelyard.bench.cached import CacheUse, KeptRows
+from steelyard.bench.cache import key_of
+from steelyard.bench.cached import Cached
 from steelyard.engines.base import distinct, report_overlong
-from steelyard.engines.protocol import EngineInfo, SparseEncoder
+from steelyard.engines.protocol import SparseEncoder
 from steelyard.types import Role, Vectors
 
 Weights = dict[int, float]
 
 
-class CachedSparse:
-    """Same weights as ``inner``, to float32, computed once.
-
-    Args:
-        inner: the engine; it loads its weights at its first call, which may never come.
-        cache: where weights are kept; None computes all.
-        use: counts that this encoder adds to.
-        on_batch: called with (texts done, texts in this call) after every chunk.
-    """
-
-    def __init__(
-        self,
-        inner: SparseEncoder,
-        cache: VectorCache | None,
-        use: CacheUse,
-        on_batch: Callable[[int, int], None] | None = None,
-    ) -> None:
-        self._inner = inner
-        self._kept = KeptRows(cache, use, on_batch or (lambda done, total: None))
-
-    @property
-    def info(self) -> EngineInfo:
-        """The inner engine's."""
-        return self._inner.info
-
-    def close(self) -> None:
-        """Closes the inner engine, where it can be closed."""
-        close = getattr(self._inner, "close", None)
-        if close is not None:
-            close()
+class CachedSparse(Cached[SparseEncoder]):
+    """Weights of the token ids of texts, to float32; see :class:`Cached`."""
 
     def encode_sparse(self, texts: Sequence[str], role: Role) -> list[Weights]:
         """For each text a weight above zero for each token id that matters; texts that were cut are reported."""

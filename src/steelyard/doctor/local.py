@@ -17,8 +17,8 @@ from steelyard.doctor.ruler import MEASURED_AT, Ruler, measured
 from steelyard.doctor.small_suite import Hits, hits, small_suite
 from steelyard.doctor.target import Answer, Templates
 from steelyard.engines.checkpoint.files import locate
-from steelyard.engines.checkpoint.shape import read_shape
-from steelyard.engines.checkpoint.vocabulary import Ids, Vocabulary
+from steelyard.engines.checkpoint.reading import Reading
+from steelyard.engines.checkpoint.vocabulary import Ids
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.render import render
 from steelyard.engines.torch.config import TorchConfig
@@ -87,10 +87,7 @@ class LocalReference:
         self._recipe = recipe
         self._folder = locate(recipe)
         self.name = str(self._folder)
-        shape = read_shape(self._folder, recipe.architecture)
-        self._limit = min(recipe.max_tokens or shape.max_tokens, shape.max_tokens)
-        path = self._folder / "tokenizer.json"
-        self._vocabulary = Lazy(lambda: Vocabulary(path, shape.vocabulary, recipe.eos_id))
+        self._reading = Reading(recipe, self._folder)
         self._runner: Lazy[Runner] = Lazy(lambda: self._load(self._folder))
         self._ruler: Lazy[Ruler] = Lazy(self._measure)
         self._known: dict[tuple[str, Way], Vectors] = {}
@@ -107,10 +104,10 @@ class LocalReference:
         return np.stack([self._known[t, way] for t in texts])
 
     def _ids(self, text: str, end: End) -> Ids:
-        vocabulary = self._vocabulary.get()
+        vocabulary = self._reading.vocabulary
         if end == "bare":
             return vocabulary.encode_bare([text])[0]
-        ids = vocabulary.cut(vocabulary.encode([text])[0], self._limit)
+        ids = self._reading.cut(vocabulary.encode([text]))[0]
         return ids[:-1] if end == "missing" else [*ids, ids[-1]] if end == "doubled" else ids
 
     def ruler(self) -> Ruler:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from steelyard.engines.protocol import EngineInfo
 from steelyard.errors import EngineError, TextError
 from steelyard.text.clean import clean
 from steelyard.types import Role, Scores, Vectors
+
+T = TypeVar("T")
 
 
 class TruncationWarning(UserWarning):
@@ -74,6 +77,15 @@ class BaseEncoder(ABC):
     def close(self) -> None:
         """Nothing to free unless a subclass says so."""
         return
+
+    def _each(self, texts: Sequence[str], role: Role, compute: Callable[[list[str]], Sequence[T]]) -> list[T]:
+        """What ``compute`` gives for distinct, clean texts, in the order of ``texts``; over-long ones are reported."""
+        unique, position = distinct(texts)
+        if not unique:
+            return []
+        self._report_overlong(unique, role, None)
+        found = compute(unique)
+        return [found[i] for i in position]
 
     def _check(self, rows: Vectors, count: int) -> None:
         wanted = self.info.dimension or (rows.shape[-1] if rows.ndim == 2 else 0)

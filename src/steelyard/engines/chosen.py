@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from steelyard.engines.checked import is_quantised, remark
-from steelyard.engines.protocol import EngineInfo
+from steelyard.engines.protocol import Engine
 from steelyard.models.recipe import Recipe
 
 INSTALLED = "the first of its backends that is installed"
 ASKED = "asked for"
-
-
-class Opened(Protocol):
-    """Any engine."""
-
-    @property
-    def info(self) -> EngineInfo:
-        """Known without loading weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,7 @@ def reason_of(engine: object, asked: str | None) -> str:
     return ASKED if asked and reason in (INSTALLED, ASKED) else reason
 
 
-def chosen(engine: Opened, recipe: Recipe, asked: str | None) -> Chosen:
+def chosen(engine: Engine, recipe: Recipe, asked: str | None) -> Chosen:
     """What there is to say of an engine that was opened.
 
     Args:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from steelyard.engines.base import BaseEncoder, distinct
+from steelyard.engines.base import BaseEncoder
 from steelyard.engines.e5_rebuild import TOKENIZER, WEIGHTS, PackedE5
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.numpy_bert import Bert, Layer, Linear, Norm
@@ -63,21 +63,20 @@ class NumpyE5Encoder(BaseEncoder):
 
     def encode_tokens(self, texts: Sequence[str], role: Role) -> list[Vectors]:
         """For each text float32[tokens, 384], L2-normalised, without special tokens and those of the prefix."""
-        unique, position = distinct(texts)
-        if not unique:
-            return []
-        owners, windows = self._windows(self._tokeniser(unique, role))
-        own = [np.zeros((0, self._info.dimension), dtype=np.float32)] * len(windows)
-        for i, states in self._states(windows):
-            own[i] = normalised(states[windows[i].own])
-        ends = np.searchsorted(owners, np.arange(len(unique) + 1))
-        whole = [np.concatenate(own[a:b]) for a, b in pairwise(ends)]
-        return [whole[i] for i in position]
+        return self._each(texts, role, lambda unique: self._token_states(unique, role))
 
     def close(self) -> None:
         """Frees weights and vocabulary; the next call loads them again."""
         self._bert.drop()
         self._tokeniser.drop()
+
+    def _token_states(self, texts: Sequence[str], role: Role) -> list[Vectors]:
+        owners, windows = self._windows(self._tokeniser(texts, role))
+        own = [np.zeros((0, self._info.dimension), dtype=np.float32)] * len(windows)
+        for i, states in self._states(windows):
+            own[i] = normalised(states[windows[i].own])
+        ends = np.searchsorted(owners, np.arange(len(texts) + 1))
+        return [np.concatenate(own[a:b]) for a, b in pairwise(ends)]
 
     def _encode(self, texts: Sequence[str], role: Role, instruction: str | None) -> Vectors:
         rows = np.zeros((len(texts), self._info.dimension), dtype=np.float64)

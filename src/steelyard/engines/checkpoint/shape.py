@@ -1,4 +1,4 @@
-"""The sizes of a trunk, read from ``config.json``; what this package would compute differently is refused here.
+"""The sizes of a trunk, read from ``config.json``; what the engines would compute differently is refused here.
 
 Torch is not imported.
 """
@@ -63,13 +63,13 @@ def read_shape(folder: Path, architecture: str) -> Shape:
 
     Raises:
         RecipeError: ``config.json`` is missing, is of another architecture, lacks a field, or asks for something that
-            this package does not compute; names the field.
+            the engines do not compute; names the field.
     """
     config = Config(folder / "config.json")
     config.must("model_type", {"new": ("new", "gte")}.get(architecture, (architecture,)))
     readers = {"bert": _bert, "xlm-roberta": _bert, "new": _gte, "qwen3": _qwen3}
     if architecture not in readers:
-        raise RecipeError(f"{folder}: torch runs {', '.join(readers)}, not {architecture}")
+        raise RecipeError(f"{folder}: the engines here run {', '.join(readers)}, not {architecture}")
     return readers[architecture](config)
 
 
@@ -104,7 +104,7 @@ class Config:
         value = self.get(key, allowed[0])
         if value not in allowed:
             some = " or ".join(map(repr, allowed))
-            raise RecipeError(f"{self._path}: {key} is {value!r}; the torch engine runs {some}")
+            raise RecipeError(f"{self._path}: {key} is {value!r}; the engines here run {some}")
 
     def rope(self, theta: float, head: int) -> Rope:
         """Rotary positions in the spelling of transformers 5 (``rope_parameters``) or of earlier ones."""

@@ -33,7 +33,7 @@ class Vocabulary:
     """
 
     def __init__(self, path: Path, rows: int, eos_id: int | None = None) -> None:
-        self._tokenizer = _open(path)
+        self._tokenizer = open_tokenizer(path, "reading a checkpoint", "torch")
         self._path, self._rows = path, rows
         found = self._tokenizer.get_vocab_size(with_added_tokens=True)
         if found > rows:
@@ -111,8 +111,19 @@ def _trailing(mask: Sequence[int]) -> int:
     return count
 
 
-def _open(path: Path) -> Any:
-    package = require("tokenizers", "the torch engine", "torch")
+def open_tokenizer(path: Path, purpose: str, extra: str) -> Any:
+    """The tokenizer of a ``tokenizer.json``, its cutting and padding switched off.
+
+    Args:
+        path: the file.
+        purpose: what needs it, for the reader of an error.
+        extra: of this distribution, that installs package ``tokenizers``.
+
+    Raises:
+        MissingExtraError: ``tokenizers`` is not installed.
+        WeightsError: there is no such file, or it is no tokenizer.
+    """
+    package = require("tokenizers", purpose, extra)
     if not path.is_file():
         raise WeightsError(
             f"{path}: not there; download the model again, or write it with AutoTokenizer.save_pretrained"

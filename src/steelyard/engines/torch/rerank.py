@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from steelyard.engines.base import BaseReranker
 from steelyard.engines.checkpoint.files import locate
-from steelyard.engines.checkpoint.shape import read_shape
-from steelyard.engines.checkpoint.vocabulary import Ids, Vocabulary
+from steelyard.engines.checkpoint.reading import Reading
+from steelyard.engines.checkpoint.vocabulary import Ids
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.plan import common_prefix
 from steelyard.engines.protocol import EngineInfo
@@ -49,10 +49,8 @@ class TorchReranker(BaseReranker):
         self._folder = locate(recipe)
         self.choice: Choice = decide(recipe, self._config)
         self._info = describe(recipe, self._folder, self.choice, self._config)
-        shape = read_shape(self._folder, recipe.architecture)
-        limit = min(recipe.max_tokens or shape.max_tokens, shape.max_tokens)
-        path = self._folder / "tokenizer.json"
-        self._prompts: Lazy[_Prompts] = Lazy(lambda: _prompts(recipe, Vocabulary(path, shape.vocabulary), limit))
+        self._reading = Reading(recipe, self._folder)
+        self._prompts: _Prompts = (_Chat if recipe.architecture == "qwen3" else _Pairs)(recipe, self._reading)
         self._judge: Lazy[_Judge] = Lazy(self._load)
 
     @property
@@ -67,12 +65,12 @@ class TorchReranker(BaseReranker):
             TextError: the query and what stands around it leave no room for a document.
             RecipeError: an instruction where the model has no place for one.
         """
-        return self._prompts.get().build(query, documents, instruction)
+        return self._prompts.build(query, documents, instruction)
 
     def close(self) -> None:
         """Frees the weights; the next call loads them again."""
         self._judge.drop()
-        self._prompts.drop()
+        self._reading.drop()
 
     def _score(self, query: str, documents: Sequence[str], instruction: str | None) -> Scores:
         rows = self.token_ids(query, documents, instruction)
@@ -105,18 +103,19 @@ class _Judge:
 
 
 class _Prompts(ABC):
-    def __init__(self, recipe: Recipe, vocabulary: Vocabulary, limit: int) -> None:
-        self._recipe, self._vocabulary, self._limit = recipe, vocabulary, limit
+    def __init__(self, recipe: Recipe, reading: Reading) -> None:
+        self._recipe, self._reading = recipe, reading
 
     @abstractmethod
     def build(self, query: str, documents: Sequence[str], instruction: str | None) -> list[Ids]:
         """Ids of each prompt, at most the limit."""
 
     def _room(self, taken: int, query: str) -> None:
-        if taken >= self._limit:
+        limit = self._reading.limit
+        if taken >= limit:
             raise TextError(
-                f"{self._recipe.name}: the query and what stands around it take {taken} of {self._limit} tokens and "
-                f"leave no room for a document; shorten the query {query[:40]!r}"
+                f"{self._recipe.name}: the query and what stands around it take {taken} of {limit} tokens and leave no "
+                f"room for a document; shorten the query {query[:40]!r}"
             )
 
 
@@ -126,10 +125,11 @@ class _Chat(_Prompts):
     def build(self, query: str, documents: Sequence[str], instruction: str | None) -> list[Ids]:
         head = self._recipe.render_query(query, instruction)
         before, _, behind = self._recipe.document_template.partition("{text}")
-        closing = self._vocabulary.encode_bare([behind])[0]
-        room = self._limit - len(closing)
-        self._room(len(self._vocabulary.encode_bare([head + before])[0]) + len(closing), query)
-        opened = self._vocabulary.encode_bare([head + before + document for document in documents])
+        vocabulary = self._reading.vocabulary
+        closing = vocabulary.encode_bare([behind])[0]
+        room = self._reading.limit - len(closing)
+        self._room(len(vocabulary.encode_bare([head + before])[0]) + len(closing), query)
+        opened = vocabulary.encode_bare([head + before + document for document in documents])
         return [ids[:room] + closing for ids in opened]
 
 
@@ -139,10 +139,6 @@ class _Pairs(_Prompts):
     def build(self, query: str, documents: Sequence[str], instruction: str | None) -> list[Ids]:
         if instruction:
             raise RecipeError(f"{self._recipe.name} takes no instruction; leave {instruction[:60]!r} out")
-        self._room(len(self._vocabulary.encode_pairs(query, [""])[0]), query)
-        pairs = self._vocabulary.encode_pairs(query, documents)
-        return [self._vocabulary.cut(ids, self._limit) for ids in pairs]
-
-
-def _prompts(recipe: Recipe, vocabulary: Vocabulary, limit: int) -> _Prompts:
-    return (_Chat if recipe.architecture == "qwen3" else _Pairs)(recipe, vocabulary, limit)
+        vocabulary = self._reading.vocabulary
+        self._room(len(vocabulary.encode_pairs(query, [""])[0]), query)
+        return self._reading.cut(vocabulary.encode_pairs(query, documents))
