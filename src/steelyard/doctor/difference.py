@@ -100,7 +100,7 @@ def _within(seen: Difference) -> Finding:
 
 
 def _sixteen_bits(seen: Difference, bits: float) -> Finding:
-    named = "float16" if bits >= _FLOAT16 else "bfloat16"
+    named = "float16, or steelyard's int16," if bits >= _FLOAT16 else "bfloat16"
     what = f"the numbers differ as {named} makes them ({bits:.1f} bits)"
     return Finding(Fault.DTYPE, Sureness.NOTE, what, str(seen), "Serve float32 if you must have the same numbers")
 

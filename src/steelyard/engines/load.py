@@ -61,7 +61,7 @@ def _torch(kind: str) -> dict[str, Backend]:
     names = {"torch": kind} | {f"torch-{n}": f"{kind}_{n}" for n in ("fp32", "bf16", "int8")}
     where = "steelyard.engines.torch.open"
     found = {n: Backend(f"{where}:{target}", needs, "torch", checkpoint=True) for n, target in names.items()}
-    int16 = Backend(f"{where}:{kind}_int16", (*needs, "llvmlite"), "torch,int16", checkpoint=True)
+    int16 = Backend(f"{where}:{kind}_int16", (*needs, "llvmlite"), "torch", checkpoint=True)
     return found | {"torch-int16": int16}
 
 

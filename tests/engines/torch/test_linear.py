@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -10,13 +12,23 @@ from torch.nn.functional import gelu, linear
 
 from steelyard.engines.torch.int8 import Int8Linear, make_int8, quantise, whole_numbers_are_there
 from steelyard.engines.torch.int16 import Int16Linear, in_panels, norm_limit
+from steelyard.engines.torch.kernels import expect_kernels
 from steelyard.engines.torch.kernels_int16 import int16_kernels
 from steelyard.engines.torch.linear import PackedLinear, PlainLinear, StoredLinear, maker, packing_is_there
-from steelyard.engines.torch.precision import Machine, Precision, choose, processor_flags, this_machine, weight_bytes
+from steelyard.engines.torch.precision import (
+    Machine,
+    Precision,
+    choose,
+    kernels_are_there,
+    processor_flags,
+    this_machine,
+    weight_bytes,
+)
 from steelyard.errors import EngineError
 
 OLD = Machine(frozenset({"avx2", "fma"}), 0)
 NEW = Machine(frozenset({"avx2", "avx512_bf16"}), 0)
+COMPILES = Machine(OLD.flags, 0, kernels=True)
 GB = 1 << 30
 
 
@@ -215,10 +227,13 @@ def test_quantised_rows_are_within_half_a_step(rows: int, columns: int, size: fl
     ("parameters", "machine", "device", "precision", "reason"),
     [
         (10**8, NEW, "cpu", Precision.BF16, "the processor has avx512_bf16"),
+        (10**8, replace(NEW, kernels=True), "cpu", Precision.BF16, "the processor has avx512_bf16"),
         (10**8, OLD, "cpu", Precision.FP32, "neither avx512_bf16 nor amx_bf16"),
+        (10**8, COMPILES, "cpu", Precision.INT16, "torch-fp32 gives the last digit"),
+        (4 * 10**9, replace(COMPILES, memory=12 * GB), "cpu", Precision.INT16, "torch-fp32 gives the last digit"),
         (4 * 10**9, Machine(OLD.flags, 12 * GB), "cpu", Precision.BF16, "fp32 does not fit into memory"),
-        (8 * 10**9, Machine(OLD.flags, 12 * GB), "cpu", Precision.BF16, "backend=torch-int8 fits"),
-        (10**8, OLD, "cuda", Precision.BF16, "device cuda"),
+        (8 * 10**9, replace(COMPILES, memory=12 * GB), "cpu", Precision.BF16, "backend=torch-int8 fits"),
+        (10**8, COMPILES, "cuda", Precision.BF16, "device cuda"),
     ],
 )
 def test_the_choice_gives_its_reason(
@@ -227,6 +242,24 @@ def test_the_choice_gives_its_reason(
     choice = choose(parameters, machine, device)
     assert choice.precision is precision
     assert reason in str(choice)
+
+
+@pytest.mark.parametrize(
+    ("memory", "precision", "reason"),
+    [(0, Precision.FP32, "neither avx512_bf16"), (12 * GB, Precision.INT16, "fp32 does not fit into memory")],
+)
+def test_a_reranker_stays_in_fp32_while_it_fits(memory: int, precision: Precision, reason: str) -> None:
+    choice = choose(4 * 10**9, replace(COMPILES, memory=memory), kind="reranker")
+    assert choice.precision is precision
+    assert reason in str(choice)
+
+
+def test_kernels_are_promised_only_where_they_compile() -> None:
+    """The choice is made before torch is loaded, so what it promises is held against what then runs."""
+    assert kernels_are_there(processor_flags()) == this_machine().kernels
+    assert not kernels_are_there(frozenset({"avx2"}))
+    if this_machine().kernels:
+        expect_kernels(processor_flags())
 
 
 def test_this_machine_is_read() -> None:

@@ -41,7 +41,7 @@ def decide(recipe: Recipe, config: TorchConfig, machine: Machine | None = None) 
     """The numbers that a recipe is run in, and why."""
     if config.precision is not None:
         return Choice(config.precision, "asked for")
-    return choose(recipe.parameters, machine or this_machine(), config.device)
+    return choose(recipe.parameters, machine or this_machine(), config.device, recipe.kind)
 
 
 def describe(recipe: Recipe, folder: Path, choice: Choice, config: TorchConfig) -> EngineInfo:

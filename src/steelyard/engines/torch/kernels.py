@@ -15,7 +15,7 @@ import torch
 
 from steelyard.engines.packages import require
 from steelyard.engines.torch.kernels_ir import THREAD, THREADS, Code
-from steelyard.engines.torch.precision import KERNEL_FLAGS
+from steelyard.engines.torch.precision import KERNEL_FLAGS, OPENMP
 from steelyard.errors import EngineError
 
 _MAPS = Path("/proc/self/maps")
@@ -80,7 +80,7 @@ def _openmp() -> Path | None:
     except OSError:
         return None
     paths = (Path(line.split(maxsplit=5)[-1]) for line in lines if "/" in line)
-    return next((p for p in paths if p.name.startswith(("libgomp", "libiomp5"))), None)
+    return next((p for p in paths if p.name.startswith(OPENMP)), None)
 
 
 def _compiled(binding: Any, source: str) -> Any:
