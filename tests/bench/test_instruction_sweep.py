@@ -41,7 +41,7 @@ def told(tmp_path, monkeypatch):
 def qwen3(tmp_path):
     """A folder of Qwen3's architecture with random values."""
     pytest.importorskip("torch")
-    for folder in ("doctor", "engines/torch"):
+    for folder in ("doctor", "engines"):
         sys.path.append(str(TESTS / folder))
     from planted import write_qwen3
 

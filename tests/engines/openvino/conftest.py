@@ -1,6 +1,0 @@
-"""Checkpoints are those of the torch engine's tests, which transformers writes."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "torch"))
