@@ -20,6 +20,7 @@ Key = tuple[Role, str | None, tuple[str, ...]]
 @dataclass(frozen=True, slots=True)
 class _Held:
     rows: Vectors
+    distinct: int
     warned: tuple[Warning, ...]
 
 
@@ -53,7 +54,7 @@ class HeldEncoder:
         held = self._held.get(key)
         if held is None:
             return self._ask(key, texts, role, instruction)
-        self._use.found += len(set(texts))
+        self._use.found += held.distinct
         _warn(held.warned)
         return held.rows
 
@@ -71,7 +72,7 @@ class HeldEncoder:
         if rows.nbytes <= self._room:
             self._room -= rows.nbytes
             rows.setflags(write=False)
-            self._held[key] = _Held(rows, warned)
+            self._held[key] = _Held(rows, len(set(texts)), warned)
         return rows
 
 

@@ -15,6 +15,7 @@ The rules, where tools differ:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import lt
 from typing import Any
 
 import numpy as np
@@ -189,16 +190,26 @@ def _check_orders(rankings: Sequence[Ranking]) -> None:
     ends = np.cumsum([len(r.scores) for r in rankings], dtype=np.int64)
     for hit in np.flatnonzero(np.isnan(scores))[:1]:
         raise DataError(f"ranking of query {_owner(rankings, ends, hit)[0]!r} has a score that is NaN")
-    doubtful = np.setdiff1d(np.flatnonzero(~(scores[:-1] > scores[1:])), ends - 1, assume_unique=False)
-    tied = scores[doubtful] == scores[doubtful + 1]
-    flat = [d for r in rankings for d in r.document_ids] if len(doubtful) else []
-    pairs = zip(doubtful.tolist(), tied.tolist(), strict=True)
-    for wrong in (i for i, tie in pairs if not (tie and flat[i] >= flat[i + 1])):
-        query_id, place = _owner(rankings, ends, wrong)
+    falls = scores[:-1] > scores[1:]
+    falls[ends[(ends > 0) & (ends < len(scores))] - 1] = True  # the last of a ranking and the first of the next
+    level = np.flatnonzero(~falls)
+    tied = level[scores[level] == scores[level + 1]]
+    wrong = _misplaced(rankings, tied) if len(tied) == len(level) else np.setdiff1d(level, tied)
+    for hit in wrong[:1]:
+        query_id, place = _owner(rankings, ends, hit)
         raise DataError(
             f"ranking of query {query_id!r} is out of order at hit {place + 2}: make rankings with "
             "steelyard.types.ranked (score descending, ties by document id descending, no NaN)"
         )
+
+
+def _misplaced(rankings: Sequence[Ranking], tied: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of all hits in a row those whose id is less than that of the next, with which they tie."""
+    if not len(tied):
+        return tied
+    ids = [d for r in rankings for d in r.document_ids]
+    first, second = (map(ids.__getitem__, places.tolist()) for places in (tied, tied + 1))
+    return tied[np.fromiter(map(lt, first, second), dtype=np.bool_, count=len(tied))]
 
 
 def _owner(rankings: Sequence[Ranking], ends: NDArray[np.int64], hit: int) -> tuple[str, int]:

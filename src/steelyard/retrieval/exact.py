@@ -17,22 +17,37 @@ section 3.1), and two ways use it:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steelyard.errors import UsageError
-from steelyard.retrieval.order import NO_KEY, Keys, Positions, TieOrder, key_scores
+from steelyard.retrieval.order import NO_KEY, Keys, Positions, Room, TieOrder, key_scores
 from steelyard.retrieval.protocol import Progress, silent
 from steelyard.types import Ranking, Scores, Vectors
 
 _QUERY_ROWS = 256
+_FEW = 4_096  # beside so many documents half the rows do: what is made of them then stays in the processor's cache
 _PAIR_VALUES = 1 << 22  # float64 values made at once: 32 MB
 _DENSE = 32  # a product in float64 costs as much as summing one pair of so many
 _UNIT = {np.dtype(np.float32): 2.0**-24, np.dtype(np.float64): 2.0**-53}
 _WHOLE = 1 << 24  # up to here float32 holds every whole number
 
 Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Documents in a row: where they begin, float32[n, d], and the length of the longest vector."""
+
+    start: int
+    vectors: Vectors
+
+    @cached_property
+    def longest(self) -> float:
+        return float(_lengths(self.vectors).max())
 
 
 class ExactIndex:
@@ -81,37 +96,41 @@ class ExactIndex:
             raise UsageError(f"queries have shape {queries.shape}, the index wants {wanted}")
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         best = np.full((len(queries), min(k, len(self))), NO_KEY, dtype=np.int64)
+        room, step = Room(), _QUERY_ROWS if len(self) > _FEW else _QUERY_ROWS // 2
         for start in range(0, len(self), self._block_rows):
-            block = np.ascontiguousarray(self._vectors[start : start + self._block_rows], dtype=np.float32)
-            for first in range(0, len(queries), _QUERY_ROWS):
-                rows = slice(first, first + _QUERY_ROWS)
-                best[rows] = _greatest(best[rows], self._candidates(queries[rows], block, start, best[rows]))
-            progress("search", start + len(block), len(self))
+            part = np.ascontiguousarray(self._vectors[start : start + self._block_rows], dtype=np.float32)
+            block = _Block(start, part)
+            for first in range(0, len(queries), step):
+                rows = slice(first, first + step)
+                best[rows] = _greatest(best[rows], self._candidates(queries[rows], block, best[rows], room))
+            progress("search", start + len(part), len(self))
         return self._order.rankings(query_ids, best)
 
-    def _candidates(self, queries: Vectors, block: Vectors, start: int, best: Keys) -> Keys:
-        """int64[q, m]: keys of all documents of one block that may be among the k best; it begins at ``start``."""
-        positions = np.arange(start, start + len(block))
-        k = best.shape[1]
+    def _candidates(self, queries: Vectors, block: _Block, best: Keys, room: Room) -> Keys:
+        """int64[q, m]: keys of all documents of one block that may be among the k best."""
+        count, k = len(block.vectors), best.shape[1]
+        positions = np.arange(block.start, block.start + count)
+        if k * _DENSE >= count and not self._signs:
+            return self._order.keys(positions, _all_products(queries, block, room), room)
+        rough = np.matmul(queries, block.vectors.T, out=room.array("rough", (len(queries), count), np.float32))
         if self._signs:
-            return self._order.keys(positions, queries @ block.T)
-        if k * _DENSE >= len(block):
-            return self._order.keys(positions, _all_products(queries, block))
-        rough = queries @ block.T
+            return self._order.keys(positions, rough, room)
         found = _within_reach(rough, _bound(queries, block), best)
         if np.count_nonzero(found) * _DENSE >= found.size:
-            return self._order.keys(positions, _all_products(queries, block))
+            return self._order.keys(positions, _all_products(queries, block, room), room)
         rows, columns = np.nonzero(found)
-        return _padded(
-            rows, self._order.keys(columns + start, _inner_products(queries, block, rows, columns)), len(rough)
-        )
+        exact = _inner_products(queries, block.vectors, rows, columns)
+        return _padded(rows, self._order.keys(positions[columns], exact), len(rough))
 
 
 def _greatest(best: Keys, candidates: Keys) -> Keys:
     """int64[q, k]: the k greatest of int64[q, k] and int64[q, m], in any order."""
-    both = np.concatenate([best, candidates], axis=1)
+    fresh = int(best.max(initial=NO_KEY)) == NO_KEY
+    both = candidates if fresh and best.shape[1] <= candidates.shape[1] else np.concatenate([best, candidates], axis=1)
     k, total = best.shape[1], both.shape[1]
-    return np.partition(both, total - k, axis=1)[:, total - k :] if total > k else both
+    if total > k:
+        both.partition(total - k, axis=1)
+    return both[:, total - k :]
 
 
 def _within_reach(rough: Scores, bound: Float64, best: Keys) -> NDArray[np.bool_]:
@@ -134,27 +153,31 @@ def _padded(rows: Positions, keys: Keys, count: int) -> Keys:
     return out
 
 
-def _bound(queries: Vectors, block: Vectors, dtype: type[np.floating] = np.float32) -> Float64:
+def _bound(queries: Vectors, block: _Block, dtype: type[np.floating] = np.float32) -> Float64:
     """float64[q]: how far a product in ``dtype``, summed in any order, may lie from the exact one once rounded."""
     d, unit = queries.shape[1], _UNIT[np.dtype(dtype)]
     gamma = (d + 1) * unit / (1 - (d + 1) * unit)
-    longest = float(np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64).max()))
-    lengths = np.sqrt(np.einsum("ij,ij->i", queries, queries, dtype=np.float64))
-    return np.asarray(gamma * longest * lengths + np.finfo(dtype).tiny, dtype=np.float64)
+    return np.asarray(gamma * block.longest * _lengths(queries) + np.finfo(dtype).tiny, dtype=np.float64)
 
 
-def _all_products(queries: Vectors, block: Vectors) -> Scores:
+def _lengths(vectors: Vectors) -> Float64:
+    """float64[n]"""
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)), dtype=np.float64)
+
+
+def _all_products(queries: Vectors, block: _Block, room: Room) -> Scores:
     """float32[q, n]: every score, by float64 products where their last bits cannot reach it."""
-    exact = np.empty((len(queries), len(block)), dtype=np.float32)
+    exact = room.array("exact", (len(queries), len(block.vectors)), np.float32)
     bound = 2 * _bound(queries, block, np.float64)[:, None]  # that of the product and that of the sum
     wide = queries.astype(np.float64)
     step = max(1, _PAIR_VALUES // max(queries.shape))
-    for a in range(0, len(block), step):
-        part = slice(a, a + step)
-        product = wide @ block[part].T.astype(np.float64)
-        exact[:, part] = product - bound
-        rows, columns = np.nonzero(exact[:, part] != (product + bound).astype(np.float32))
-        exact[rows, columns + a] = _inner_products(queries, block, rows, columns + a)
+    for a in range(0, len(block.vectors), step):
+        low, documents = exact[:, a : a + step], block.vectors[a : a + step].T.astype(np.float64)
+        product = np.matmul(wide, documents, out=room.array("product", low.shape, np.float64))
+        high = np.add(product, bound, out=room.array("high", low.shape, np.float32), casting="same_kind")
+        np.subtract(product, bound, out=low, casting="same_kind")
+        rows, columns = np.divmod(np.flatnonzero(low != high), low.shape[1])
+        low[rows, columns] = _inner_products(queries, block.vectors, rows, columns + a)
     return exact
 
 

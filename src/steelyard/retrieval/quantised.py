@@ -61,8 +61,9 @@ class QuantisedIndex:
         """
         sought = signs(queries) if self._precision == "binary" else queries
         found = self._index.search(query_ids, sought, max(k, self._rescore))
-        if self._rescore:
-            found = [self._rescored(r, q) for r, q in zip(found, queries, strict=True)]
+        if not self._rescore:
+            return found
+        found = [self._rescored(r, q) for r, q in zip(found, queries, strict=True)]
         return [Ranking(r.query_id, r.document_ids[:k], r.scores[:k]) for r in found]
 
     def _rescored(self, ranking: Ranking, query: Vectors) -> Ranking:
