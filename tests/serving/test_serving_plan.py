@@ -190,3 +190,12 @@ def test_memory_of_clients_is_bounded() -> None:
         planner.admit(Request(i, f"client {i}", Lane.BULK, "x", (1,)))
         planner.next_batch(lambda group: 1)
     assert len(planner._lanes[Lane.BULK].served) < 200
+
+
+def test_memory_of_promises_to_bulk_is_bounded_when_only_bulk_comes() -> None:
+    planner = Planner(QueueLimits(100, 10_000))
+    for i in range(2000):
+        planner.admit(Request(i, "a", Lane.BULK, "x", (1,)))
+        planner.drop(i) if i % 2 else planner.next_batch(lambda group: BUDGET)
+    assert len(planner._due) < 200
+    assert (len(planner), planner.tokens, planner._held) == (0, 0, {})

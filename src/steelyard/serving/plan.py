@@ -194,7 +194,7 @@ class Planner:
         waiting = _Waiting(request)
         self._waiting[request.id] = waiting
         if request.lane is Lane.BULK:  # in tokens run, so that no clock is needed
-            heapq.heappush(self._due, (self._done + SLACK * (self.tokens + cost), request.id))
+            self._promise(self._done + SLACK * (self.tokens + cost), request.id)
         self._lanes[request.lane].add(waiting)
         self._count(request.client, cost)
 
@@ -259,6 +259,12 @@ class Planner:
             return False
         due, request = self._due[0]
         return due - self._waiting[request].left() <= self._done
+
+    def _promise(self, due: float, request: int) -> None:
+        if len(self._due) > 4 * len(self._waiting) + 64:  # the heap is read only while both lanes wait
+            self._due = [(d, i) for d, i in self._due if i in self._waiting]
+            heapq.heapify(self._due)
+        heapq.heappush(self._due, (due, request))
 
     def _count(self, client: str, tokens: int) -> None:
         self.tokens += tokens

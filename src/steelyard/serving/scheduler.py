@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from steelyard.errors import MissingExtraError, ModelError
 from steelyard.serving.failures import HttpFailure, ItemFailure
+from steelyard.serving.memory import Spare, give_back
 from steelyard.serving.plan import Batch, Lane, Planner, QueueFull, QueueLimits, Request
 
 _log = logging.getLogger("steelyard.serving")
@@ -113,10 +114,16 @@ class Scheduler:
         limits: how much may wait.
         batch_seconds: how long one call should take; the budget of tokens follows the measured speed.
         observer: told of every batch.
+        spare: gives memory back between batches; malloc_trim every half a minute when None.
     """
 
     def __init__(
-        self, work: Work, limits: QueueLimits, batch_seconds: float = 0.1, observer: Observer | None = None
+        self,
+        work: Work,
+        limits: QueueLimits,
+        batch_seconds: float = 0.1,
+        observer: Observer | None = None,
+        spare: Spare | None = None,
     ) -> None:
         self._work = work
         self._planner = Planner(limits)
@@ -127,6 +134,7 @@ class Scheduler:
         self._changed = threading.Condition()
         self._closing = False
         self._loads: list[Callable[[], None]] = []
+        self._spare = spare or Spare(give_back)
         self._thread: threading.Thread | None = None
 
     @property
@@ -211,14 +219,17 @@ class Scheduler:
         while (batch := self._next()) is not None:
             if batch.slices:
                 self._perform(batch)
+                self._spare.used()
+            self._spare.tidy()
 
     def _next(self) -> Batch | None:
-        """Waits for work; None when the scheduler is closed and nothing waits."""
+        """Waits for work, or until memory can be given back; None when the scheduler is closed and nothing waits."""
         with self._changed:
             while not len(self._planner) and not self._loads:
                 if self._closing:
                     return None
-                self._changed.wait()
+                if not self._changed.wait(self._spare.due_in()):
+                    break
             loads, self._loads = self._loads, []
         for load in loads:
             load()

@@ -1,0 +1,48 @@
+"""Memory that calls have freed goes back to the system: after something ran, not too often, under load and idle."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+from steelyard.serving.memory import Spare, give_back
+from steelyard.serving.plan import Lane, QueueLimits
+from steelyard.serving.scheduler import Ask, Group, Scheduler
+
+
+def test_it_is_given_back_once_for_what_ran() -> None:
+    now, given = [100.0], list[float]()
+    spare = Spare(lambda: given.append(now[0]), 30.0, lambda: now[0])
+    assert spare.due_in() is None
+    spare.tidy()
+    spare.used()
+    assert spare.due_in() == 30.0
+    spare.tidy()
+    assert not given
+    now[0] = 131.0
+    assert spare.due_in() == 0.0
+    spare.tidy()
+    assert given == [131.0]
+    assert spare.due_in() is None
+    spare.used()
+    now[0] = 160.0
+    assert spare.due_in() == 1.0
+
+
+def test_the_c_library_is_asked() -> None:
+    assert give_back() in (True, False)
+
+
+def test_a_scheduler_gives_back_when_nothing_comes_any_more() -> None:
+    given = threading.Event()
+    scheduler = Scheduler(lambda group, texts: texts, QueueLimits(10, 1000), spare=Spare(given.set, 0.01))
+    try:
+        asyncio.run(scheduler.run(Ask("a", Lane.QUERY, Group("m"), ["x"], (1,))))
+        assert given.wait(10)
+        given.clear()
+        time.sleep(0.05)
+        assert not given.is_set()  # nothing has run since
+        assert asyncio.run(scheduler.run(Ask("a", Lane.QUERY, Group("m"), ["y"], (1,)))) == ["y"]
+    finally:
+        scheduler.close()
