@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -31,6 +32,22 @@ class KeyValue:
     def cut(self, tokens: int) -> KeyValue:
         """Those of the first tokens; causal states do not depend on what follows them."""
         return KeyValue(self.key[:tokens], self.value[:tokens])
+
+
+class Attend(Protocol):
+    """A way of computing what :func:`attend` does."""
+
+    def __call__(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        runs: Sequence[Run],
+        *,
+        causal: bool,
+        prefix: KeyValue | None = None,
+    ) -> Tensor:
+        """[t, q * d] or [n, q * d], as ``query`` has it."""
 
 
 def attend(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from steelyard.engines.checkpoint.layout import BERT_ANCHOR, bert_shapes
 from steelyard.engines.checkpoint.shape import Shape
-from steelyard.engines.torch.attention import KeyValue, attend
+from steelyard.engines.torch.attention import Attend, KeyValue, attend
 from steelyard.engines.torch.layers import LayerNorm, Table, in_slices
 from steelyard.engines.torch.linear import Branches, Linear, MakeLinear
 from steelyard.engines.torch.pack import Pack
@@ -28,11 +28,12 @@ class _Layer:
     down: Linear
     norm: LayerNorm
     heads: int
+    attend: Attend
 
     def __call__(self, x: Tensor, pack: Pack, rows: Tensor | None) -> Tensor:
         query, key, value = (part.unflatten(1, (self.heads, -1)) for part in self.inputs(x))
         wanted, query = (x, query) if rows is None else (x[rows], query[rows])
-        seen = attend(query, key, value, pack.runs, causal=False)
+        seen = self.attend(query, key, value, pack.runs, causal=False)
         wanted = self.attention_norm(wanted + self.out(seen))
         return self.norm(wanted + in_slices(lambda part: self.down(self.inner(part)), wanted))
 
@@ -45,6 +46,7 @@ class Bert:
         shape: their sizes.
         make: the kind of linear layer.
         device: where norms and tables go.
+        attention: how it is computed.
 
     Raises:
         WeightsError: a tensor is missing or has another shape.
@@ -52,14 +54,16 @@ class Bert:
 
     causal = False
 
-    def __init__(self, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str = "cpu") -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str = "cpu", attention: Attend = attend
+    ) -> None:
         root = checkpoint.root(BERT_ANCHOR)
         checkpoint.expect({root + name: size for name, size in bert_shapes(shape).items()})
         self.shape = shape
         self._words = Table(checkpoint.tensor(root + BERT_ANCHOR), device)
         self._places = checkpoint.copy(f"{root}embeddings.position_embeddings.weight", device)
         self._type = checkpoint.copy(f"{root}embeddings.token_type_embeddings.weight", device)[0]
-        reader = _Reader(checkpoint, make, shape, device)
+        reader = _Reader(checkpoint, make, shape, device, attention)
         self._norm = reader.norm(f"{root}embeddings.LayerNorm")
         self._layers = [reader.layer(f"{root}encoder.layer.{i}.") for i in range(shape.layers)]
 
@@ -78,6 +82,7 @@ class _Reader:
     make: MakeLinear
     shape: Shape
     device: str
+    attend: Attend
 
     def linear(self, name: str) -> Linear:
         return self.make(*self.tensors(name))
@@ -102,4 +107,5 @@ class _Reader:
             down=self.linear(f"{at}output.dense"),
             norm=self.norm(f"{at}output.LayerNorm"),
             heads=self.shape.heads,
+            attend=self.attend,
         )

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import gelu
 
 from steelyard.engines.checkpoint.shape import Rope, Shape
-from steelyard.engines.torch.attention import KeyValue, attend
+from steelyard.engines.torch.attention import Attend, KeyValue, attend
 from steelyard.engines.torch.layers import LayerNorm, Table, in_slices, rotary, rotate
 from steelyard.engines.torch.linear import Branches, Linear, MakeLinear
 from steelyard.engines.torch.pack import Pack
@@ -31,6 +31,7 @@ class _Layer:
     down: Linear
     norm: LayerNorm
     heads: int
+    attend: Attend
 
     def __call__(self, x: Tensor, turn: tuple[Tensor, Tensor], pack: Pack, rows: Tensor | None) -> Tensor:
         query, key, value = (part.unflatten(1, (self.heads, -1)) for part in self.inputs(x))
@@ -38,7 +39,7 @@ class _Layer:
         if rows is not None:
             query, wanted, wanted_turn = query[rows], x[rows], (turn[0][rows], turn[1][rows])
         query, key = (rotate(part, *by).to(value.dtype) for part, by in ((query, wanted_turn), (key, turn)))
-        wanted = self.attention_norm(wanted + self.out(attend(query, key, value, pack.runs, causal=False)))
+        wanted = self.attention_norm(wanted + self.out(self.attend(query, key, value, pack.runs, causal=False)))
         return self.norm(wanted + in_slices(self._inner, wanted))
 
     def _inner(self, x: Tensor) -> Tensor:
@@ -54,6 +55,7 @@ class Gte:
         shape: their sizes.
         make: the kind of linear layer.
         device: where norms and tables go.
+        attention: how it is computed.
 
     Raises:
         WeightsError: a tensor is missing or has another shape.
@@ -61,14 +63,16 @@ class Gte:
 
     causal = False
 
-    def __init__(self, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str = "cpu") -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str = "cpu", attention: Attend = attend
+    ) -> None:
         root = checkpoint.root(ANCHOR)
         checkpoint.expect({root + name: size for name, size in tensor_shapes(shape).items()})
         self.shape = shape
         self._rope = shape.rope or Rope(160_000.0)
         self._words = Table(checkpoint.tensor(root + ANCHOR), device)
         self._type = checkpoint.copy(root + _TYPES, device)[0] if shape.types else None
-        reader = _Reader(checkpoint, make, shape, device)
+        reader = _Reader(checkpoint, make, shape, device, attention)
         self._norm = reader.norm(f"{root}embeddings.LayerNorm")
         self._layers = [reader.layer(f"{root}encoder.layer.{i}.") for i in range(shape.layers)]
 
@@ -105,6 +109,7 @@ class _Reader:
     make: MakeLinear
     shape: Shape
     device: str
+    attend: Attend
 
     def linear(self, name: str) -> Linear:
         return self.make(self.checkpoint.tensor(f"{name}.weight"), self.checkpoint.tensor(f"{name}.bias"))
@@ -127,4 +132,5 @@ class _Reader:
             down=self.linear(f"{at}mlp.down_proj"),
             norm=self.norm(f"{at}mlp_ln"),
             heads=self.shape.heads,
+            attend=self.attend,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from math import factorial, log
+from math import log
 from typing import Any
 
 from steelyard.engines.packages import require
@@ -19,6 +19,8 @@ PANEL = 16
 """Columns that one tile computes: two registers of eight."""
 TALL = 6
 """Rows of a tile: with two registers of columns each, twelve of the sixteen registers hold sums."""
+_POWER = (1.0, 0.693146978, 0.240222421, 0.0555073374, 0.00967151264, 0.00132647272)
+"""Of 2 to the power of -1/2 to 1/2: the polynomial whose largest relative error is the least, 9e-8; fitted."""
 
 Advance = Callable[[Any, list[Any]], list[Any]]
 """What folds apply: from where it stands and the values so far to the values then."""
@@ -144,22 +146,34 @@ class Code:
             b.branch(done)
         b.position_at_end(done)
 
-    def polynomial(self, b: Any, x: Any, factors: Sequence[float]) -> Any:
-        """By Horner's rule, the highest power first."""
-        return self.polynomials(b, [x], factors)[0]
-
     def polynomials(self, b: Any, xs: Sequence[Any], factors: Sequence[float]) -> list[Any]:
-        """The same of several, side by side: each step of Horner's rule waits for the one before."""
-        found = [self.same(factors[0])] * len(xs)
-        for factor in factors[1:]:
-            found = [b.call(self.fma, [sofar, x, self.same(factor)]) for sofar, x in zip(found, xs, strict=True)]
-        return found
+        """Of each, the constant first; by pairs of factors and powers of x * x, which wait for each other the least."""
+        parts = [[self.same(factor) for factor in factors] for _ in xs]
+        while len(parts[0]) > 1:
+            parts = [
+                [b.call(self.fma, [x, *reversed(part[i : i + 2])]) for i in range(0, len(part) - 1, 2)]
+                + part[len(part) // 2 * 2 :]
+                for x, part in zip(xs, parts, strict=True)
+            ]
+            xs = [b.fmul(x, x) for x in xs] if len(parts[0]) > 1 else xs
+        return [found for (found,) in parts]
+
+    def all_gelu(self, b: Any, job: dict[str, Any], rows: tuple[Any, Any], panels: tuple[Any, Any]) -> None:
+        """GELU of what was just written into ``out``, of ``n`` columns, while it is in the cache."""
+        first, last = (b.mul(panel, self.whole(PANEL)) for panel in panels)
+        with (
+            self.loop(b, *rows, self.whole(1)) as row,
+            self.loop(b, first, last, self.whole(8)) as column,
+        ):
+            place = b.add(b.mul(row, job["n"]), column)
+            found = self.gelu(b, self.load(b, job["out"], place, self.f32, self.floats))
+            b.store(found, self.at(b, job["out"], place, self.f32), align=4)
 
     def gelu(self, b: Any, x: Any) -> Any:
         """x times the normal distribution function of x, to 1.5e-7: Abramowitz and Stegun, 7.1.26."""
         size = b.call(self.magnitude, [x])
         t = b.fdiv(self.same(1.0), b.call(self.fma, [size, self.same(0.3275911 * 0.5**0.5), self.same(1.0)]))
-        series = self.polynomial(b, t, (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592))
+        (series,) = self.polynomials(b, [t], (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429))
         (bell,) = self.powers_of_two(b, [b.fmul(b.fmul(x, x), self.same(-0.5 / log(2)))])
         tail = b.fmul(b.fmul(b.fmul(series, t), self.same(0.5)), bell)
         share = b.select(b.fcmp_ordered("<", x, self.same(0.0)), tail, b.fsub(self.same(1.0), tail))
@@ -173,7 +187,7 @@ class Code:
         powers = [self.larger(b, self.same(-127.0), power) for power in powers]
         wholes = [b.call(self.rounded, [power]) for power in powers]
         rests = [b.fsub(power, b.sitofp(whole, self.floats)) for power, whole in zip(powers, wholes, strict=True)]
-        small = self.polynomials(b, rests, [log(2) ** i / factorial(i) for i in reversed(range(7))])
+        small = self.polynomials(b, rests, _POWER)
         bits = [b.shl(b.add(whole, self.same(127)), self.same(23)) for whole in wholes]
         return [b.fmul(x, b.bitcast(scale, self.floats)) for x, scale in zip(small, bits, strict=True)]
 

@@ -14,7 +14,7 @@ from torch.nn.functional import silu
 
 from steelyard.engines.checkpoint.layout import QWEN3_ANCHOR, qwen3_shapes
 from steelyard.engines.checkpoint.shape import Rope, Shape
-from steelyard.engines.torch.attention import KeyValue, attend
+from steelyard.engines.torch.attention import Attend, KeyValue, attend
 from steelyard.engines.torch.layers import RMSNorm, Table, in_slices, rotary, rotate
 from steelyard.engines.torch.linear import Branches, Linear, MakeLinear
 from steelyard.engines.torch.pack import Pack, pack
@@ -60,6 +60,7 @@ class Qwen3:
         shape: their sizes.
         make: the kind of linear layer.
         device: where norms and tables go.
+        attention: how it is computed.
 
     Raises:
         WeightsError: a tensor is missing or has another shape.
@@ -67,12 +68,15 @@ class Qwen3:
 
     causal = True
 
-    def __init__(self, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str = "cpu") -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str = "cpu", attention: Attend = attend
+    ) -> None:
         root = checkpoint.root(QWEN3_ANCHOR)
         checkpoint.expect({root + name: size for name, size in qwen3_shapes(shape).items()})
         self.shape = shape
         self._rope = shape.rope or Rope(1_000_000.0)
         self._device = device
+        self._attend = attention
         self._words = Table(checkpoint.tensor(root + QWEN3_ANCHOR), device)
         reader = _Reader(checkpoint, make, shape, device)
         self._layers = [reader.layer(f"{root}layers.{i}.") for i in range(shape.layers)]
@@ -86,7 +90,7 @@ class Qwen3:
             wanted = rows if i == self.shape.layers - 1 else None
             query, own = layer.split(x, turn, wanted)
             before = prefix[i] if prefix else None
-            seen = attend(query, own.key, own.value, pack.runs, causal=True, prefix=before)
+            seen = self._attend(query, own.key, own.value, pack.runs, causal=True, prefix=before)
             x = layer.finish(x if wanted is None else x[wanted], seen)
         return self._norm(x)
 
@@ -103,7 +107,7 @@ class Qwen3:
             query, own = layer.split(x, turn, None)
             found.append(own)
             if i < self.shape.layers - 1:
-                x = layer.finish(x, attend(query, own.key, own.value, alone.runs, causal=True))
+                x = layer.finish(x, self._attend(query, own.key, own.value, alone.runs, causal=True))
         return found
 
 

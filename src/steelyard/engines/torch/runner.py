@@ -17,9 +17,10 @@ from torch import Tensor
 from steelyard.engines.checkpoint.shape import Shape, read_shape
 from steelyard.engines.checkpoint.vocabulary import Ids
 from steelyard.engines.plan import plan
-from steelyard.engines.torch.attention import KeyValue
+from steelyard.engines.torch.attention import Attend, KeyValue
 from steelyard.engines.torch.bert import Bert
 from steelyard.engines.torch.config import TorchConfig
+from steelyard.engines.torch.fused_attention import best_attention
 from steelyard.engines.torch.gte import Gte
 from steelyard.engines.torch.layers import Trunk
 from steelyard.engines.torch.linear import MakeLinear, maker
@@ -52,8 +53,10 @@ class Runner:
         self.shape = read_shape(folder, architecture)
         self.checkpoint = Checkpoint(folder)
         self._config = config
-        self._make = maker(precision, this_machine(), config.device)
-        self._trunk = _trunk(architecture, self.checkpoint, self.shape, self._make, config.device)
+        machine = this_machine()
+        self._make = maker(precision, machine, config.device)
+        attention = best_attention(machine, config.device)
+        self._trunk = _trunk(architecture)(self.checkpoint, self.shape, self._make, config.device, attention)
         self._prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
         self._lock = Lock()
 
@@ -109,10 +112,10 @@ class Runner:
         return found
 
 
-def _trunk(architecture: str, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str) -> Trunk:
-    kinds: dict[str, Callable[[Checkpoint, Shape, MakeLinear, str], Trunk]]
+def _trunk(architecture: str) -> Callable[[Checkpoint, Shape, MakeLinear, str, Attend], Trunk]:
+    kinds: dict[str, Callable[[Checkpoint, Shape, MakeLinear, str, Attend], Trunk]]
     kinds = {"bert": Bert, "xlm-roberta": Bert, "new": Gte, "qwen3": Qwen3}
-    return kinds[architecture](checkpoint, shape, make, device)
+    return kinds[architecture]
 
 
 def _pool(trunk: Trunk, packed: Pack, pooling: Pooling, prefix: Prefix | None) -> Tensor:

@@ -1,0 +1,96 @@
+"""Attention over packed texts by one call of loops of our own.
+
+Torch's is called for every run of equal lengths, and is far from what the processor can do where they are short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, lru_cache
+
+import torch
+from torch import Tensor
+
+from steelyard.engines.plan import Run
+from steelyard.engines.torch.attention import Attend, KeyValue, attend
+from steelyard.engines.torch.kernels import Compiled, expect_kernels
+from steelyard.engines.torch.kernels_attention import STEP, AttentionCode
+from steelyard.engines.torch.kernels_ir import PANEL, TALL
+from steelyard.engines.torch.precision import Machine
+from steelyard.errors import SteelyardError
+
+_LEAST = 48
+"""Rows of a block at least, because every block packs its keys anew."""
+
+
+def best_attention(machine: Machine, device: str = "cpu") -> Attend:
+    """Our own where it can be had, else torch's; compiles nothing."""
+    if device != "cpu":
+        return attend
+    try:
+        expect_kernels(machine.flags)
+    except SteelyardError:
+        return attend
+    return fused_attend
+
+
+def fused_attend(
+    query: Tensor, key: Tensor, value: Tensor, runs: Sequence[Run], *, causal: bool, prefix: KeyValue | None = None
+) -> Tensor:
+    """As :func:`steelyard.engines.torch.attention.attend`, to 1e-6; compiled at the first call in about 0.2 seconds.
+
+    A text gives the same bits whatever it is packed with. What is not float32 on the processor, or has heads of another
+    size than a multiple of eight, is left to torch.
+
+    Raises:
+        MissingExtraError: llvmlite is not installed.
+        EngineError: the processor or the system is another one.
+    """
+    if not _covered(query, key, value):
+        return attend(query, key, value, runs, causal=causal, prefix=prefix)
+    (rows, heads, d), key_heads, threads = query.shape, key.shape[1], torch.get_num_threads()
+    shared = prefix or KeyValue(key[:0], value[:0])
+    single = rows < len(key)
+    blocks = _blocks(tuple(runs), single=single, causal=causal, workers=-(-4 * threads // key_heads))
+    longest = -(-(len(shared) + max(run.length for run in runs)) // PANEL) * PANEL
+    scratch = torch.empty(threads * longest * (d + -(-d // PANEL) * PANEL + TALL))
+    out = torch.empty(rows, heads * d)
+    tensors = [_side_by_side(x) for x in (query, key, value, shared.key, shared.value)]
+    addresses = (x.data_ptr() for x in (*tensors, blocks, scratch, out))
+    strides = (x.stride(0) for x in (*tensors, out))
+    counts = (len(shared), len(blocks) * key_heads, key_heads, heads // key_heads, d, int(causal and not single))
+    _compiled().run("attend", *addresses, *strides, *counts, longest, 0)
+    return out
+
+
+def _covered(query: Tensor, key: Tensor, value: Tensor) -> bool:
+    kinds = all(x.dtype == torch.float32 and x.device.type == "cpu" for x in (query, key, value))
+    return kinds and query.shape[2] % STEP == 0
+
+
+def _side_by_side(x: Tensor) -> Tensor:
+    """The same with the heads of a row one behind the other."""
+    return x if x.stride()[1:] == (x.shape[2], 1) else x.contiguous()
+
+
+@lru_cache(maxsize=32)
+def _blocks(runs: tuple[Run, ...], *, single: bool, causal: bool, workers: int) -> Tensor:
+    """int64[blocks, 4]: rows of each text, cut so that no block takes much more than the share of a worker."""
+    found = []
+    total = sum(run.count * run.length**2 for run in runs)
+    for run in runs:
+        rows = 1 if single else run.length
+        parts = -(-workers * run.length**2 // total) if workers > 1 else 1
+        size = max(-(-rows // (parts * TALL)) * TALL, _LEAST)
+        for i in range(run.count):
+            start = run.start + i * run.length
+            first = run.first + i if single else start
+            for at in range(0, rows, size):
+                seen = at + 1 if causal and not single else run.length
+                found.append((first + at, min(size, rows - at), start, seen))
+    return torch.tensor(found)
+
+
+@cache
+def _compiled() -> Compiled:
+    return Compiled(AttentionCode())
