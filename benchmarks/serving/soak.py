@@ -70,7 +70,7 @@ class Soak:
         from steelyard.types import Role
 
         self.port, self.url, self.draw, self.count = port, f"http://127.0.0.1:{port}", random.Random(seed), Count()
-        self.texts = make_texts(seed, 400, _LENGTHS)
+        self.texts = make_texts(seed, 200, _LENGTHS)
         encoders = {
             "e5-small": open_encoder(load_recipe("e5-small")),
             "torch": open_encoder(read_recipe(checkpoint), "torch"),
@@ -301,8 +301,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--warm-up", type=float, default=8, help="minutes whose samples do not count for the slope")
-    parser.add_argument("--clients", type=int, default=12)
-    parser.add_argument("--rate", type=float, default=8, help="requests a second of all clients together")
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=16, help="requests a second of all clients together")
     parser.add_argument("--every", type=float, default=3, help="seconds between samples of memory")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
