@@ -1,8 +1,23 @@
-"""Settings shared by every test."""
+"""Settings and fixtures shared by every test; the helper modules beside this file are on the path because of it."""
 
+from __future__ import annotations
+
+import os
+import shutil
 import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run", "--disable-dev-shm-usage",
+)  # fmt: skip
 
 # A shell that starts this in the background makes it ignore Ctrl-C, and so would the processes that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -15,3 +30,18 @@ settings.register_profile(
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
 )
 settings.load_profile("steelyard")
+
+
+@pytest.fixture(scope="module")  # playwright's event loop runs in this thread until it is closed; asyncio tests follow
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; without it tests are skipped, unless STEELYARD_BROWSER says that it must be there."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        missing = "no chromium on PATH: apt-get install chromium fonts-noto-cjk"
+        pytest.fail(missing) if os.environ.get("STEELYARD_BROWSER") == "required" else pytest.skip(missing)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        yield running
+        running.close()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -238,6 +236,8 @@ def served(target: Planted, model: str) -> Any:
     from fastapi import FastAPI, Request
     from fastapi.responses import JSONResponse
 
+    from served import serving_app
+
     app = FastAPI()
 
     @app.get("/v1/models")
@@ -257,25 +257,5 @@ def served(target: Planted, model: str) -> Any:
 
     embeddings.__annotations__["request"] = Request
     app.post("/v1/embeddings")(embeddings)
-    with running(app) as url:
-        yield url
-
-
-@contextmanager
-def running(app: Any) -> Any:
-    """The URL of an application that runs in a thread."""
-    import socket
-
-    import uvicorn
-
-    sock = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
-    thread.start()
-    try:
-        while not server.started and thread.is_alive():
-            time.sleep(0.005)
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}/v1"
-    finally:
-        server.should_exit = True
-        thread.join()
+    with serving_app(app) as url:
+        yield f"{url}/v1"

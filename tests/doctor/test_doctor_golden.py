@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planted import E5, Plant, Planted, e5_recipe, qwen3_recipe, running
+from planted import E5, Plant, Planted, e5_recipe, qwen3_recipe
 
+from served import serving_app
 from steelyard.doctor.case import Case
 from steelyard.doctor.diagnose import diagnose
 from steelyard.doctor.examine import Request, examine, record_golden
@@ -89,8 +90,8 @@ def test_the_shipped_file_knows_every_fault_of_today() -> None:
 def test_the_own_server_is_held_against_the_shipped_file(side: Role) -> None:
     recipe = load_recipe("e5-small")
     service = local_service({"e5-small": Loaded(recipe, open_encoder(recipe))}, behaviour=Behaviour(side))
-    with running(build_app(service)) as url:
-        found = examine(Request(url, quick=True))
+    with serving_app(build_app(service)) as url:
+        found = examine(Request(f"{url}/v1", quick=True))
     assert found.reference.startswith("the golden file of e5-small")
     wanted = (0, []) if side is Role.DOCUMENT else (9, ["template-wrong"])
     assert (found.exit_code, [f.fault.value for f in found.faults]) == wanted, found

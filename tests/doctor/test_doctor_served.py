@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from planted import qwen3_recipe, running
+from planted import qwen3_recipe
 
+from served import serving_app
 from steelyard.doctor.case import Case
 from steelyard.doctor.diagnose import diagnose
 from steelyard.doctor.local import LocalReference
@@ -20,8 +21,8 @@ from steelyard.serving.local_service import Loaded, local_service
 def test_the_own_server_is_healthy(templates: Templates, qwen3: Path) -> None:
     recipe = qwen3_recipe(qwen3)
     app = build_app(local_service({"tiny": Loaded(recipe, encoder_fp32(recipe))}))
-    with running(app) as url:
-        target = ServerTarget(ServerConfig(url, "tiny", templates=templates))
+    with serving_app(app) as url:
+        target = ServerTarget(ServerConfig(f"{url}/v1", "tiny", templates=templates))
         found = diagnose(Case(target, recipe, LocalReference(recipe)))
     assert (found.verdict, found.findings, found.skipped) == ("healthy", (), ()), found
 
@@ -29,9 +30,9 @@ def test_the_own_server_is_healthy(templates: Templates, qwen3: Path) -> None:
 def test_the_own_server_in_int16_is_healthy_and_told_from_fp32(qwen3: Path) -> None:
     recipe = qwen3_recipe(qwen3)
     app = build_app(local_service({"tiny": Loaded(recipe, encoder_int16(recipe))}))
-    with running(app) as url:
+    with serving_app(app) as url:
         found = diagnose(
-            Case(ServerTarget(ServerConfig(url, "tiny", templates="server")), recipe, LocalReference(recipe))
+            Case(ServerTarget(ServerConfig(f"{url}/v1", "tiny", templates="server")), recipe, LocalReference(recipe))
         )
     assert (found.verdict, found.faults) == ("healthy", ()), found
     assert all("float16, or steelyard's int16, makes them" in finding.what for finding in found.findings), found

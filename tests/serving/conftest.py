@@ -5,8 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
-from serving_kit import Serve, fake_models, serving_app
+from serving_kit import Serve, fake_models
 
+from served import serving_app
 from steelyard.serving.app import build_app
 from steelyard.serving.local_service import local_service
 from steelyard.serving.service import Service

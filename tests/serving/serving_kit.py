@@ -1,13 +1,7 @@
 """Servers over a real socket, with engines whose numbers mean nothing."""
 
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
-
-import uvicorn
 
 from steelyard.engines.fake import FakeEncoder, FakeReranker
 from steelyard.models.recipe import Recipe
@@ -48,23 +42,6 @@ def reranker_recipe(name: str = "fake-reranker", **changes: Any) -> Recipe:
         "instruction": None,
     }
     return recipe(name, **facts | changes)
-
-
-@contextmanager
-def serving_app(app: Any) -> Iterator[str]:
-    """The URL of an application that runs in a thread."""
-    sock = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=5)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
-    thread.start()
-    try:
-        while not server.started and thread.is_alive():
-            time.sleep(0.005)
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def fake_models(encoder: FakeEncoder | None = None) -> dict[str, Loaded]:
