@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,17 +104,3 @@ def ranked_arrays(query_id: str, ids: list[str] | tuple[str, ...], scores: Score
     picked = np.asarray(order, dtype=np.int64)
     picked = picked[np.argsort(-values[picked], kind="stable")][:k]
     return Ranking(query_id, tuple(ids[int(i)] for i in picked), values[picked])
-
-
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """Where a run was made; what a reader needs to judge its timings."""
-
-    steelyard: str
-    python: str
-    platform: str
-    processor: str
-    cores: int
-    memory_bytes: int
-    packages: Mapping[str, str]
-    extra: Mapping[str, Any] = field(default_factory=dict)

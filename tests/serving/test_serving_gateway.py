@@ -17,11 +17,12 @@ from werkzeug import Request, Response
 from steelyard.engines.fake import FakeEncoder
 from steelyard.errors import EndpointError, UsageError
 from steelyard.models.recipe import Recipe, Sources
-from steelyard.serving.gateway.cache import VectorLru, content_key
+from steelyard.serving.gateway.cache import VectorLru
 from steelyard.serving.gateway.service import GatewayConfig, gateway_service
 from steelyard.serving.gateway.upstream import Retries, Upstream
 from steelyard.serving.models import Wanted
 from steelyard.serving.settings import Behaviour, Limits
+from steelyard.text.key import key_of
 from steelyard.types import Role
 
 QUICK = Retries(rounds=3, wait=0.01)
@@ -287,15 +288,15 @@ def test_the_cache_keeps_what_was_used_last_within_its_bound() -> None:
     row = np.ones(100, dtype=np.float32)
     cache = VectorLru(3 * (row.nbytes + 200))
     for name in "abc":
-        cache.put(content_key(name), row)
-    assert cache.get(content_key("a")) is not None
-    cache.put(content_key("d"), row)
-    assert [cache.get(content_key(n)) is not None for n in "abcd"] == [True, False, True, True]
-    cache.put(content_key("e"), np.ones(10_000, dtype=np.float32))
+        cache.put(key_of(name), row)
+    assert cache.get(key_of("a")) is not None
+    cache.put(key_of("d"), row)
+    assert [cache.get(key_of(n)) is not None for n in "abcd"] == [True, False, True, True]
+    cache.put(key_of("e"), np.ones(10_000, dtype=np.float32))
     assert (len(cache), cache.bytes) == (3, 3 * (row.nbytes + 200))
-    cache.put(content_key("a"), row)
+    cache.put(key_of("a"), row)
     assert cache.bytes == 3 * (row.nbytes + 200)
-    assert content_key("ab", "c") != content_key("a", "bc")
+    assert key_of("ab", "c") != key_of("a", "bc")
 
 
 @pytest.mark.parametrize(

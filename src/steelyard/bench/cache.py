@@ -1,12 +1,11 @@
 """Vectors and scores kept by content: what was computed once is not computed again.
 
 One SQLite file in WAL mode: safe under kill -9 and with several processes at once. A key is the SHA-256 of
-everything that may change the numbers (see :func:`key_of`); a value is raw little-endian float32.
+everything that may change the numbers (see :func:`steelyard.text.key.key_of`); a value is raw little-endian float32.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from steelyard.errors import StoreError
+from steelyard.models.hub import default_cache_dir
 from steelyard.types import Vectors
 
 DEFAULT_MAX_BYTES = 4 << 30
@@ -50,18 +50,7 @@ class CacheStats:
 
 def default_cache_path() -> Path:
     """``$STEELYARD_CACHE``, else ``$XDG_CACHE_HOME/steelyard``, else ``~/.cache/steelyard``; plus the file name."""
-    own = os.environ.get("STEELYARD_CACHE")
-    base = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "steelyard"
-    return base / "vectors.sqlite"
-
-
-def key_of(*parts: str) -> bytes:
-    """SHA-256 over length-prefixed parts, so that no two different lists of parts give the same bytes."""
-    digest = hashlib.sha256()
-    for part in parts:
-        raw = part.encode("utf-8", "surrogatepass")
-        digest.update(len(raw).to_bytes(8, "little") + raw)
-    return digest.digest()
+    return default_cache_dir().parent / "vectors.sqlite"
 
 
 class VectorCache:

@@ -10,10 +10,11 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from steelyard.bench.cache import VectorCache, key_of
+from steelyard.bench.cache import VectorCache
 from steelyard.engines.base import BaseEncoder, BaseReranker, TruncationWarning
 from steelyard.engines.protocol import Encoder, Engine, EngineInfo, Reranker
 from steelyard.errors import StoreError
+from steelyard.text.key import key_of
 from steelyard.types import Role, Scores, Vectors
 
 CHUNK = 256  # texts computed between two writes: what an interruption can cost

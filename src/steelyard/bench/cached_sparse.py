@@ -7,10 +7,10 @@ from functools import partial
 
 import numpy as np
 
-from steelyard.bench.cache import key_of
 from steelyard.bench.cached import Cached
 from steelyard.engines.base import distinct, report_overlong
 from steelyard.engines.protocol import SparseEncoder
+from steelyard.text.key import key_of
 from steelyard.types import Role, Vectors
 
 Weights = dict[int, float]

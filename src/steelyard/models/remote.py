@@ -75,19 +75,26 @@ class Hub(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class HuggingFace:
-    """huggingface.co or a mirror of it."""
+class _Repository:
+    """A revision of a repository, at an endpoint that takes a bearer token."""
 
     repo: str
     revision: str
-    endpoint: str = "https://huggingface.co"
+    endpoint: str = ""
     token: str = ""
-    name: HubName = "huggingface"
 
     @property
     def headers(self) -> Mapping[str, str]:
         """Sent to the hub and not to where it redirects."""
         return {"authorization": f"Bearer {self.token}"} if self.token else {}
+
+
+@dataclass(frozen=True, slots=True)
+class HuggingFace(_Repository):
+    """huggingface.co or a mirror of it."""
+
+    endpoint: str = "https://huggingface.co"
+    name: HubName = "huggingface"
 
     def listing(self, client: httpx.Client) -> Listing:
         """See :class:`Hub`."""
@@ -108,19 +115,11 @@ class HuggingFace:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelScope:
+class ModelScope(_Repository):
     """modelscope.cn."""
 
-    repo: str
-    revision: str
     endpoint: str = "https://www.modelscope.cn"
-    token: str = ""
     name: HubName = "modelscope"
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Sent to the hub and not to where it redirects."""
-        return {"authorization": f"Bearer {self.token}"} if self.token else {}
 
     def listing(self, client: httpx.Client) -> Listing:
         """See :class:`Hub`; the commit is the latest among the files', or the revision where none is named."""

@@ -7,12 +7,12 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
 from steelyard.engines.base import BaseEncoder, TruncationWarning
-from steelyard.engines.protocol import Encoder, EngineInfo, Reranker, TokenEncoder
+from steelyard.engines.protocol import Encoder, EngineInfo, Reranker, SparseEncoder, TokenEncoder
 from steelyard.errors import TextError
 from steelyard.models.recipe import Recipe
 from steelyard.serving.plan import Lane, QueueLimits
@@ -46,14 +46,6 @@ class _Row:
     cut: bool
     sparse: Mapping[int, float] | None
     colbert: Vectors | None
-
-
-@runtime_checkable
-class SparseEncoder(Protocol):
-    """An encoder with a head that weighs the tokens of a text."""
-
-    def encode_sparse(self, texts: Sequence[str], role: Role) -> list[dict[int, float]]:
-        """For each text a weight above zero for each token id that matters."""
 
 
 def estimate(text: str) -> int:
@@ -176,20 +168,10 @@ class LocalEmbedder:
 
     def __init__(self, name: str, recipe: Recipe, encoder: Encoder, host: LocalHost, codec: Codec) -> None:
         self._name = name
-        self._recipe = recipe
+        self.recipe: Recipe | None = recipe
         self._host = host
         self._codec = codec
-        self._card = card_of(name, recipe, encoder.info).model_copy(update={"heads": heads_of(recipe, encoder)})
-
-    @property
-    def recipe(self) -> Recipe:
-        """What it is."""
-        return self._recipe
-
-    @property
-    def card(self) -> ModelCard:
-        """What ``/v1/models`` says."""
-        return self._card
+        self.card = card_of(name, recipe, encoder.info).model_copy(update={"heads": heads_of(recipe, encoder)})
 
     async def embed(self, task: EmbedTask, caller: Caller) -> Embedded:
         """Vectors of native size.
@@ -220,19 +202,9 @@ class LocalReranker:
 
     def __init__(self, name: str, recipe: Recipe, info: EngineInfo, host: LocalHost) -> None:
         self._name = name
-        self._recipe = recipe
+        self.recipe: Recipe | None = recipe
         self._host = host
-        self._card = card_of(name, recipe, info)
-
-    @property
-    def recipe(self) -> Recipe:
-        """What it is."""
-        return self._recipe
-
-    @property
-    def card(self) -> ModelCard:
-        """What ``/v1/models`` says."""
-        return self._card
+        self.card = card_of(name, recipe, info)
 
     async def score(self, query: str, documents: Sequence[str], instruction: str | None, caller: Caller) -> Scored:
         """Higher is better; tokens are estimated, as rerankers do not count them."""

@@ -5,7 +5,7 @@ Torch is not imported.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,31 +119,9 @@ class Config:
         return Rope(theta)
 
 
-def _bert(config: Config) -> Shape:
+def _two_way(config: Config) -> Shape:
+    """What BERT, XLM-R and GTE spell alike."""
     config.must("hidden_act", ("gelu",))
-    config.must("position_embedding_type", ("absolute",))
-    hidden, heads = config.size("hidden_size"), config.size("num_attention_heads")
-    first = 0 if config.get("model_type") == "bert" else config.size("pad_token_id", 1) + 1
-    return Shape(
-        hidden=hidden,
-        layers=config.size("num_hidden_layers"),
-        heads=heads,
-        key_heads=heads,
-        head=hidden // heads,
-        inner=config.size("intermediate_size"),
-        vocabulary=config.size("vocab_size"),
-        max_tokens=config.size("max_position_embeddings") - first,
-        eps=config.number("layer_norm_eps", 1e-12),
-        first_position=first,
-        types=config.size("type_vocab_size"),
-    )
-
-
-def _gte(config: Config) -> Shape:
-    config.must("hidden_act", ("gelu",))
-    config.must("position_embedding_type", ("rope",))
-    config.must("layer_norm_type", ("layer_norm",))
-    config.must("logn_attention_scale", (False,))
     hidden, heads = config.size("hidden_size"), config.size("num_attention_heads")
     return Shape(
         hidden=hidden,
@@ -155,9 +133,23 @@ def _gte(config: Config) -> Shape:
         vocabulary=config.size("vocab_size"),
         max_tokens=config.size("max_position_embeddings"),
         eps=config.number("layer_norm_eps", 1e-12),
-        types=int(config.get("type_vocab_size", 0)),
-        rope=config.rope(160_000.0, hidden // heads),
     )
+
+
+def _bert(config: Config) -> Shape:
+    config.must("position_embedding_type", ("absolute",))
+    shape = _two_way(config)
+    first = 0 if config.get("model_type") == "bert" else config.size("pad_token_id", 1) + 1
+    reach = shape.max_tokens - first
+    return replace(shape, max_tokens=reach, first_position=first, types=config.size("type_vocab_size"))
+
+
+def _gte(config: Config) -> Shape:
+    config.must("position_embedding_type", ("rope",))
+    config.must("layer_norm_type", ("layer_norm",))
+    config.must("logn_attention_scale", (False,))
+    shape = _two_way(config)
+    return replace(shape, types=int(config.get("type_vocab_size", 0)), rope=config.rope(160_000.0, shape.head))
 
 
 def _qwen3(config: Config) -> Shape:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +10,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from steelyard.engines.checkpoint import info
 from steelyard.engines.checkpoint.files import PICKLE, digest, locate, weight_files
 from steelyard.engines.packages import installed
 from steelyard.engines.plan import TOKENS_A_BATCH
 from steelyard.engines.protocol import EngineInfo
-from steelyard.errors import MissingExtraError, WeightsError
+from steelyard.errors import WeightsError
 from steelyard.models.hub import default_cache_dir, find
 from steelyard.models.recipe import Recipe
 
@@ -24,7 +24,6 @@ EXTRA = "openvino"
 _GRAPH = 1
 """Raised whenever the graph that is written changes, so that no graph of an earlier release is read back."""
 _PACKAGES = ("openvino", "tokenizers")
-_NOT_THE_NUMBERS = {"title", "languages", "licence", "published", "trained_on", "notes", "sources", "backends"}
 Weights = Literal["int8", "fp32"]
 
 
@@ -74,18 +73,12 @@ def describe(recipe: Recipe, folder: Path, config: OpenVinoConfig) -> EngineInfo
         MissingExtraError: openvino, safetensors or tokenizers is not installed.
         WeightsError: there are no weights in the folder.
     """
-    missing = [p for p in (*_PACKAGES, "safetensors") if not installed(p)]
-    if missing:
-        raise MissingExtraError(f"the OpenVINO engine ({', '.join(missing)})", f"pip install 'steelyard[{EXTRA}]'")
-    what = {
-        "recipe": recipe.model_dump(mode="json", exclude=_NOT_THE_NUMBERS),
+    info.expect_packages((*_PACKAGES, "safetensors"), "the OpenVINO engine", EXTRA)
+    made_of = {
         "graph": graph_name(folder, recipe.architecture or "", config),
-        "versions": [f"{p}=={metadata.version(p)}" for p in _PACKAGES],
         "tokenizer": digest(folder.glob("tokenizer.json")),
     }
-    name = hashlib.sha256(json.dumps(what, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
-    backend = f"openvino-{config.weights}"
-    return EngineInfo(recipe.name, backend, recipe.dimension, recipe.max_tokens, f"{recipe.name}/{backend}/{name}")
+    return info.describe(recipe, f"openvino-{config.weights}", _PACKAGES, made_of)
 
 
 def graph_name(folder: Path, architecture: str, config: OpenVinoConfig) -> str:

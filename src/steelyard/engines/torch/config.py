@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
+from steelyard.engines.checkpoint import info
 from steelyard.engines.checkpoint.files import digest, weight_files
-from steelyard.engines.packages import installed
 from steelyard.engines.plan import TOKENS_A_BATCH
 from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.torch.precision import Choice, Machine, Precision, choose, this_machine
-from steelyard.errors import MissingExtraError
 from steelyard.models.recipe import Recipe
 
-_NOT_THE_NUMBERS = {"title", "languages", "licence", "published", "trained_on", "notes", "sources", "backends"}
 _PACKAGES = ("torch", "tokenizers")
 
 
@@ -51,15 +46,9 @@ def describe(recipe: Recipe, folder: Path, choice: Choice, config: TorchConfig) 
         MissingExtraError: torch, safetensors or tokenizers is not installed.
         WeightsError: there are no weights in the folder.
     """
-    missing = [p for p in (*_PACKAGES, "safetensors") if not installed(p)]
-    if missing:
-        raise MissingExtraError(f"the torch engine ({', '.join(missing)})", "pip install 'steelyard[torch]'")
-    what = {
-        "recipe": recipe.model_dump(mode="json", exclude=_NOT_THE_NUMBERS),
+    info.expect_packages((*_PACKAGES, "safetensors"), "the torch engine", "torch")
+    made_of = {
         "numbers": [choice.precision, config.device],
-        "versions": [f"{p}=={metadata.version(p)}" for p in _PACKAGES],
         "weights": digest([*weight_files(folder), *folder.glob("tokenizer.json"), *sorted(folder.glob("*_linear.pt"))]),
     }
-    name = hashlib.sha256(json.dumps(what, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
-    backend = f"torch-{choice.precision}"
-    return EngineInfo(recipe.name, backend, recipe.dimension, recipe.max_tokens, f"{recipe.name}/{backend}/{name}")
+    return info.describe(recipe, f"torch-{choice.precision}", _PACKAGES, made_of)

@@ -19,8 +19,8 @@ NOT_WORDS = ("<s>", "</s>", "<pad>", "<unk>")
 """Tokens that get no weight."""
 
 
-class SparseHead:
-    """``sparse_linear.pt``: how much a token matters for finding its text.
+class _Head:
+    """One linear layer, of a file of its own.
 
     Args:
         folder: holds the file.
@@ -30,33 +30,41 @@ class SparseHead:
         WeightsError: the file is missing, hostile or of other shapes.
     """
 
+    file: str
+
     def __init__(self, folder: Path, hidden: int) -> None:
-        state = load_pickled(folder / "sparse_linear.pt", {"weight": (1, hidden), "bias": (1,)})
+        outputs = self._outputs(hidden)
+        state = load_pickled(folder / self.file, {"weight": (outputs, hidden), "bias": (outputs,)})
         self._weight, self._bias = state["weight"], state["bias"]
+
+    def _outputs(self, hidden: int) -> int:
+        return hidden
+
+    def _linear(self, states: Tensor) -> Tensor:
+        return linear(states.cpu(), self._weight, self._bias)
+
+
+class SparseHead(_Head):
+    """How much a token matters for finding its text."""
+
+    file = "sparse_linear.pt"
 
     def __call__(self, states: Tensor) -> Tensor:
         """float32[t, 1], never below zero."""
-        return relu(linear(states.cpu(), self._weight, self._bias))
+        return relu(self._linear(states))
+
+    def _outputs(self, hidden: int) -> int:
+        return 1
 
 
-class ColbertHead:
-    """``colbert_linear.pt``: a vector of every token, L2-normalised.
+class ColbertHead(_Head):
+    """A vector of every token, L2-normalised."""
 
-    Args:
-        folder: holds the file.
-        hidden: numbers of a state.
-
-    Raises:
-        WeightsError: the file is missing, hostile or of other shapes.
-    """
-
-    def __init__(self, folder: Path, hidden: int) -> None:
-        state = load_pickled(folder / "colbert_linear.pt", {"weight": (hidden, hidden), "bias": (hidden,)})
-        self._weight, self._bias = state["weight"], state["bias"]
+    file = "colbert_linear.pt"
 
     def __call__(self, states: Tensor) -> Tensor:
         """float32[t, h], each of length one."""
-        return normalize(linear(states.cpu(), self._weight, self._bias), dim=-1)
+        return normalize(self._linear(states), dim=-1)
 
 
 def heaviest(ids: Ids, weights: NDArray[np.float32], left_out: set[int]) -> dict[int, float]:

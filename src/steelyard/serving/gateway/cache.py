@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 
 from steelyard.types import Vectors
 
 _OVERHEAD = 200  # bytes of Python objects around one vector, roughly
-
-
-def content_key(*parts: str) -> bytes:
-    """SHA-256 over length-prefixed parts."""
-    digest = hashlib.sha256()
-    for part in parts:
-        raw = part.encode("utf-8", "surrogatepass")
-        digest.update(len(raw).to_bytes(8, "little") + raw)
-    return digest.digest()
 
 
 class VectorLru:

@@ -16,7 +16,7 @@ from steelyard.errors import EndpointError
 from steelyard.models.recipe import Recipe
 from steelyard.serving.failures import HttpFailure, failure_of
 from steelyard.serving.gateway.answers import read_scores, read_vectors
-from steelyard.serving.gateway.cache import VectorLru, content_key
+from steelyard.serving.gateway.cache import VectorLru
 from steelyard.serving.gateway.fit import Fitted, Fitter
 from steelyard.serving.gateway.upstream import Refusal, Upstream, Upstreams
 from steelyard.serving.local import estimate
@@ -26,6 +26,7 @@ from steelyard.serving.together import together
 from steelyard.serving.tokens import Codec
 from steelyard.serving.wire.models import ModelCard
 from steelyard.text.clean import clean
+from steelyard.text.key import key_of
 from steelyard.types import Scores, Vectors
 
 T = TypeVar("T")
@@ -71,6 +72,10 @@ class RemoteEmbedder:
         metrics: told of the cache.
         codec: reads token arrays.
         fitter: cuts or refuses what is too long; None where the tokenizer is not at hand, and upstreams decide.
+
+    Attributes:
+        recipe: None where nobody described the model.
+        card: what ``/v1/models`` says.
     """
 
     def __init__(
@@ -88,17 +93,8 @@ class RemoteEmbedder:
         self._cache = cache
         self._metrics = metrics
         self._codec = codec
-        self._card = card_of(remote)
-
-    @property
-    def recipe(self) -> Recipe | None:
-        """None where nobody described the model."""
-        return self._remote.recipe
-
-    @property
-    def card(self) -> ModelCard:
-        """What ``/v1/models`` says."""
-        return self._card
+        self.recipe = remote.recipe
+        self.card = card_of(remote)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of a token array."""
@@ -114,7 +110,7 @@ class RemoteEmbedder:
         fitted = await asyncio.to_thread(self._finish, task) if self._fitter else self._finish(task)
         texts = fitted.texts
         asked = task.dimensions if recipe is None else None
-        keys = [content_key(self._remote.name, str(asked), text) for text in texts]
+        keys = [key_of(self._remote.name, str(asked), text) for text in texts]
         rows = {key: row for key in keys if (row := self._cache.get(key)) is not None}
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in rows}
         self._metrics.cached(len(texts) - len(missing), len(missing))
@@ -192,22 +188,17 @@ class RemoteReranker:
     Args:
         remote: which.
         upstreams: who has it.
+
+    Attributes:
+        recipe: None where nobody described the model.
+        card: what ``/v1/models`` says.
     """
 
     def __init__(self, remote: Remote, upstreams: Upstreams) -> None:
         self._remote = remote
         self._upstreams = upstreams
-        self._card = card_of(remote)
-
-    @property
-    def recipe(self) -> Recipe | None:
-        """None where nobody described the model."""
-        return self._remote.recipe
-
-    @property
-    def card(self) -> ModelCard:
-        """What ``/v1/models`` says."""
-        return self._card
+        self.recipe = remote.recipe
+        self.card = card_of(remote)
 
     async def score(self, query: str, documents: Sequence[str], instruction: str | None, caller: Caller) -> Scored:
         """Higher is better.

@@ -1,0 +1,44 @@
+"""What an engine says of itself before it loads a checkpoint, and what its numbers are called."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import metadata
+
+from steelyard.engines.packages import installed
+from steelyard.engines.protocol import EngineInfo
+from steelyard.errors import MissingExtraError
+from steelyard.models.recipe import Recipe
+
+_NOT_THE_NUMBERS = {"title", "languages", "licence", "published", "trained_on", "notes", "sources", "backends"}
+
+
+def describe(recipe: Recipe, backend: str, packages: tuple[str, ...], made_of: Mapping[str, object]) -> EngineInfo:
+    """The engine's name, sizes and fingerprint.
+
+    Args:
+        recipe: what is run.
+        backend: what computes, such as ``torch-bf16``.
+        packages: whose versions the numbers depend on.
+        made_of: what else they depend on, as JSON: weights, tokenizer, precision.
+    """
+    what = {
+        "recipe": recipe.model_dump(mode="json", exclude=_NOT_THE_NUMBERS),
+        "versions": [f"{p}=={metadata.version(p)}" for p in packages],
+        **made_of,
+    }
+    name = hashlib.sha256(json.dumps(what, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+    return EngineInfo(recipe.name, backend, recipe.dimension, recipe.max_tokens, f"{recipe.name}/{backend}/{name}")
+
+
+def expect_packages(packages: tuple[str, ...], engine: str, extra: str) -> None:
+    """Refuses to go on where a package is not installed.
+
+    Raises:
+        MissingExtraError: with the line that installs it.
+    """
+    missing = [p for p in packages if not installed(p)]
+    if missing:
+        raise MissingExtraError(f"{engine} ({', '.join(missing)})", f"pip install 'steelyard[{extra}]'")
