@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,11 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import gelu, linear
 
+from steelyard.engines.torch.fp32 import Fp32Linear
+from steelyard.engines.torch.fp32 import in_panels as fp32_panels
 from steelyard.engines.torch.int8 import Int8Linear, make_int8, quantise, whole_numbers_are_there
 from steelyard.engines.torch.int16 import Int16Linear, in_panels, norm_limit
 from steelyard.engines.torch.kernels import expect_kernels
 from steelyard.engines.torch.kernels_int16 import int16_kernels
-from steelyard.engines.torch.linear import PackedLinear, PlainLinear, StoredLinear, maker, packing_is_there
+from steelyard.engines.torch.linear import (
+    Late,
+    Linear,
+    PackedLinear,
+    PlainLinear,
+    StoredLinear,
+    maker,
+    packing_is_there,
+)
 from steelyard.engines.torch.precision import (
     Machine,
     Precision,
@@ -45,6 +56,7 @@ def test_all_kinds_agree(tokens: int, biased: bool) -> None:
     kinds = {
         "plain": (PlainLinear(weight, bias, torch.float32), 1e-5),
         "packed": (PackedLinear(weight, bias, torch.float32), 1e-5),
+        "fp32": (Fp32Linear(weight, bias), 1e-5),
         "stored": (StoredLinear(weight, bias), 0.1),
         "int16": (Int16Linear(weight, bias), 2e-3),
         "int8": (Int8Linear(weight, bias), 0.5),
@@ -74,6 +86,7 @@ def test_a_layer_keeps_nothing_of_the_mapped_file() -> None:
     kinds = [
         PlainLinear(weight, bias, torch.float32),
         PackedLinear(weight, bias, torch.float32),
+        Fp32Linear(weight, bias),
         Int16Linear(weight, bias),
         Int8Linear(weight, bias),
     ]
@@ -148,8 +161,32 @@ def test_int16_of_zeros_and_of_what_is_no_number() -> None:
     assert layer(x).isnan().any(1).tolist() == [False, True, False]
 
 
-def test_two_threads_compute_the_same_as_one() -> None:
-    x, layer = some(50, 64, 9), Int16Linear(some(80, 64), None)
+@given(st.integers(1, 400), st.sampled_from([4, 30, 512, 516, 1030]), st.integers(1, 40), st.booleans())
+def test_fp32_is_as_exact_as_onednn_over_every_edge_of_its_blocks(
+    tokens: int, inputs: int, outputs: int, biased: bool
+) -> None:
+    x, weight = some(tokens, inputs, 1), some(outputs, inputs, 2)
+    bias = some(1, outputs, 3)[0] if biased else None
+    wanted = linear(x.double(), weight.double(), None if bias is None else bias.double())
+    torch.testing.assert_close(Fp32Linear(weight, bias)(x).double(), wanted, rtol=0, atol=5e-7 * inputs)
+
+
+def test_fp32_keeps_a_value_that_is_no_number_in_its_own_row() -> None:
+    x = some(7, 8)
+    x[4, 5] = float("nan")
+    assert Fp32Linear(some(5, 8), None)(x).isnan().any(1).tolist() == [False] * 4 + [True] + [False] * 2
+
+
+def test_fp32_is_multiplied_by_our_own_loops_where_they_are_better() -> None:
+    assert maker(Precision.FP32, COMPILES).kind is Fp32Linear
+    assert not maker(Precision.FP32, COMPILES).rounds
+    wider = Machine(OLD.flags | {"avx512f"}, 0, kernels=True)
+    assert isinstance(maker(Precision.FP32, wider)(some(4, 4), None), PackedLinear)
+
+
+@pytest.mark.parametrize("kind", [Int16Linear, Fp32Linear])
+def test_two_threads_compute_the_same_as_one(kind: Callable[[torch.Tensor, None], Linear]) -> None:
+    x, layer = some(50, 64, 9), kind(some(80, 64), None)
     alone = layer(x)
     torch.set_num_threads(2)
     try:
@@ -161,11 +198,13 @@ def test_two_threads_compute_the_same_as_one() -> None:
 def test_panels_hold_pairs_of_inputs_side_by_side() -> None:
     rows = torch.arange(32 * 8, dtype=torch.int16).view(32, 8)
     assert in_panels(rows)[1, 2, 5].equal(rows[16 + 5, 4:6])
+    assert fp32_panels(rows.float())[1, 2, 5].equal(rows[16 + 5, 2].float())
 
 
 @pytest.mark.parametrize("precision", [Precision.FP32, Precision.INT16])
-def test_weights_stored_in_bf16_are_laid_out_when_they_are_used_again(precision: Precision) -> None:
-    make, x = maker(precision, OLD), some(5, 16)
+@pytest.mark.parametrize("machine", [OLD, COMPILES])
+def test_weights_stored_in_bf16_are_laid_out_when_they_are_used_again(precision: Precision, machine: Machine) -> None:
+    make, x = maker(precision, machine), some(5, 16)
     weights, biases = [some(8, 16, 1).bfloat16(), some(24, 16, 2).bfloat16()], [some(1, 8, 3)[0], some(1, 24, 4)[0]]
     layer, inner, branches = (
         make(weights[0], biases[0]),
@@ -178,7 +217,7 @@ def test_weights_stored_in_bf16_are_laid_out_when_they_are_used_again(precision:
             torch.testing.assert_close(found, right, atol=allowed, rtol=0)
     weights[0].zero_()
     assert all(found.std() > 0.1 for found in (layer(x), inner(x), branches(x)[0]))
-    assert isinstance(make(weights[0].float(), None), PackedLinear if precision is Precision.FP32 else Int16Linear)
+    assert not isinstance(make(weights[0].float(), None), Late)
 
 
 def test_int16_says_at_once_where_it_does_not_run() -> None:
@@ -192,18 +231,20 @@ def test_only_kinds_that_keep_kernels_have_round_packs() -> None:
     assert not maker(Precision.BF16, OLD, "cuda").rounds
 
 
+@pytest.mark.parametrize("machine", [OLD, COMPILES])
 @pytest.mark.parametrize("precision", list(Precision))
-def test_gelu_behind_a_layer_is_that_of_torch(precision: Precision) -> None:
-    make, bias = maker(precision, OLD), torch.linspace(-12, 12, 160)
+def test_gelu_behind_a_layer_is_that_of_torch(precision: Precision, machine: Machine) -> None:
+    make, bias = maker(precision, machine), torch.linspace(-12, 12, 160)
     weight = some(160, 8) * 0.1
     x = some(9, 8)
     torch.testing.assert_close(make.gelu(weight, bias)(x), gelu(make(weight, bias)(x).float()), atol=5e-7, rtol=3e-7)
 
 
+@pytest.mark.parametrize("machine", [OLD, COMPILES])
 @pytest.mark.parametrize("precision", list(Precision))
-def test_layers_of_one_input_are_the_same_joined(precision: Precision) -> None:
+def test_layers_of_one_input_are_the_same_joined(precision: Precision, machine: Machine) -> None:
     weights, biases = [some(8, 16, 1), some(24, 16, 2)], [some(1, 8, 3)[0], some(1, 24, 4)[0]]
-    x, make = some(5, 16), maker(precision, OLD)
+    x, make = some(5, 16), maker(precision, machine)
     for found, weight, bias in zip(make.branches(weights, biases)(x), weights, biases, strict=True):
         assert found.equal(make(weight, bias)(x)) or precision is Precision.FP32
         torch.testing.assert_close(found, linear(x, weight, bias), atol=0.3, rtol=0)

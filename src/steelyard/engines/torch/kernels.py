@@ -7,6 +7,7 @@ module of such loops is written with :class:`steelyard.engines.torch.kernels_ir.
 from __future__ import annotations
 
 import ctypes
+from array import array
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,17 +41,19 @@ class Compiled:
         for name, asked in ((THREAD, "omp_get_thread_num"), (THREADS, "omp_get_num_threads")):
             binding.add_symbol(name, ctypes.cast(getattr(self._openmp, asked), ctypes.c_void_p).value)
         self._engine = _compiled(binding, str(code))
-        self._address = cache(self._engine.get_function_address)
+        self._function = cache(lambda name: _FUNCTION(self._engine.get_function_address(name)))
+        self._parallel = self._openmp.GOMP_parallel
+        self._parallel.argtypes = [_FUNCTION, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+        self._parallel.restype = None
 
     def run(self, name: str, *job: int) -> None:
         """A function of the module, in as many threads as torch uses, with the fields of its job."""
-        function = self._address(name)
-        fields = (ctypes.c_int64 * len(job))(*job)
-        threads = torch.get_num_threads()
+        function, fields = self._function(name), array("q", job)
+        address, threads = fields.buffer_info()[0], torch.get_num_threads()
         if threads == 1:
-            _FUNCTION(function)(ctypes.addressof(fields))
+            function(address)
         else:
-            self._openmp.GOMP_parallel(ctypes.c_void_p(function), fields, ctypes.c_uint(threads), ctypes.c_uint(0))
+            self._parallel(function, address, threads, 0)
 
 
 def expect_kernels(flags: frozenset[str]) -> None:
@@ -64,6 +67,11 @@ def expect_kernels(flags: frozenset[str]) -> None:
     if not flags >= KERNEL_FLAGS:
         raise EngineError("torch-int16 needs a processor with AVX2 and FMA; use torch-fp32")
     _expected_openmp()
+
+
+def openmp_is_loaded() -> bool:
+    """Whether torch runs its threads with a library that compiled loops can run in."""
+    return _openmp() is not None
 
 
 def _expected_openmp() -> Path:

@@ -146,19 +146,8 @@ class Int16Code(Code):
             with self.loop(b, first, last, self.whole(1)) as panel:
                 self._column(b, job, tiles, (start, stop, panel))
             with b.if_then(b.icmp_signed("!=", job["gelu"], self.whole(0))):
-                self._all_gelu(b, job, (start, stop), (first, last))
+                self.all_gelu(b, job, (start, stop), (first, last))
         b.ret_void()
-
-    def _all_gelu(self, b: Any, job: dict[str, Any], rows: tuple[Any, Any], panels: tuple[Any, Any]) -> None:
-        """GELU of what was just written, while it is in the cache."""
-        first, last = (b.mul(panel, self.whole(PANEL)) for panel in panels)
-        with (
-            self.loop(b, *rows, self.whole(1)) as row,
-            self.loop(b, first, last, self.whole(8)) as column,
-        ):
-            place = b.add(b.mul(row, job["n"]), column)
-            found = self.gelu(b, self.load(b, job["out"], place, self.f32, self.floats))
-            b.store(found, self.at(b, job["out"], place, self.f32), align=4)
 
     def _column(self, b: Any, job: dict[str, Any], tiles: Sequence[Any], part: tuple[Any, Any, Any]) -> None:
         """Tokens from start to stop by one panel: tall tiles, then one for what is left."""

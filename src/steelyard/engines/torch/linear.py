@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu, linear
 
+from steelyard.engines.torch.fp32 import Fp32Linear
 from steelyard.engines.torch.int8 import make_int8
 from steelyard.engines.torch.int16 import Int16Linear
-from steelyard.engines.torch.kernels import expect_kernels
+from steelyard.engines.torch.kernels import expect_kernels, openmp_is_loaded
 from steelyard.engines.torch.precision import Machine, Precision
 from steelyard.errors import UsageError
 
@@ -178,6 +179,8 @@ def maker(precision: Precision, machine: Machine, device: str = "cpu") -> MakeLi
         return MakeLinear(partial(PlainLinear, dtype=dtype, device=device), rounds=False)
     if precision is Precision.BF16 and not machine.fast_bf16:
         return MakeLinear(StoredLinear, joins=False)
+    if precision is Precision.FP32 and products_are_better(machine) and openmp_is_loaded():
+        return MakeLinear(Fp32Linear, waits=True, kind_gelu=partial(Fp32Linear, gelu=True), rounds=False)
     if packing_is_there():
         return MakeLinear(partial(PackedLinear, dtype=dtype), waits=dtype == torch.float32)
     return MakeLinear(partial(PlainLinear, dtype=dtype))
@@ -193,6 +196,11 @@ def _each(layers: Sequence[Linear], x: Tensor) -> Sequence[Tensor]:
 
 def _parted(joined: Linear, sizes: list[int], x: Tensor) -> Sequence[Tensor]:
     return torch.split(joined(x), sizes, dim=1)
+
+
+def products_are_better(machine: Machine) -> bool:
+    """Whether fp32 is multiplied by loops of our own: where they compile, and oneDNN has no wider registers."""
+    return machine.kernels and "avx512f" not in machine.flags
 
 
 def packing_is_there() -> bool:
