@@ -49,28 +49,28 @@ def fused_attend(
     if not _covered(query, key, value):
         return attend(query, key, value, runs, causal=causal, prefix=prefix)
     (rows, heads, d), key_heads, threads = query.shape, key.shape[1], torch.get_num_threads()
-    shared = prefix or KeyValue(key[:0], value[:0])
+    shared_key, shared_value, before = (prefix.key, prefix.value, len(prefix)) if prefix else (key, value, 0)
     single = rows < len(key)
     blocks = _blocks(tuple(runs), single=single, causal=causal, workers=-(-4 * threads // key_heads))
-    longest = -(-(len(shared) + max(run.length for run in runs)) // PANEL) * PANEL
+    longest = -(-(before + max(run.length for run in runs)) // PANEL) * PANEL
     scratch = torch.empty(threads * longest * (d + -(-d // PANEL) * PANEL + TALL))
     out = torch.empty(rows, heads * d)
-    tensors = [_side_by_side(x) for x in (query, key, value, shared.key, shared.value)]
-    addresses = (x.data_ptr() for x in (*tensors, blocks, scratch, out))
-    strides = (x.stride(0) for x in (*tensors, out))
-    counts = (len(shared), len(blocks) * key_heads, key_heads, heads // key_heads, d, int(causal and not single))
+    tensors = [_side_by_side(x) for x in (query, key, value, shared_key, shared_value)]
+    addresses = [x.data_ptr() for x in (*tensors, blocks, scratch, out)]
+    strides = [x.stride(0) for x in (*tensors, out)]
+    counts = (before, len(blocks) * key_heads, key_heads, heads // key_heads, d, int(causal and not single))
     _compiled().run("attend", *addresses, *strides, *counts, longest, 0)
     return out
 
 
 def _covered(query: Tensor, key: Tensor, value: Tensor) -> bool:
-    kinds = all(x.dtype == torch.float32 and x.device.type == "cpu" for x in (query, key, value))
-    return kinds and query.shape[2] % STEP == 0
+    kinds = query.dtype == key.dtype == value.dtype == torch.float32
+    return kinds and query.is_cpu and query.shape[2] % STEP == 0
 
 
 def _side_by_side(x: Tensor) -> Tensor:
     """The same with the heads of a row one behind the other."""
-    return x if x.stride()[1:] == (x.shape[2], 1) else x.contiguous()
+    return x if x.stride(2) == 1 and x.stride(1) == x.shape[2] else x.contiguous()
 
 
 @lru_cache(maxsize=32)
