@@ -134,6 +134,16 @@ def test_a_client_that_goes_away_costs_nothing(serve, engine, pool) -> None:
     assert "steelyard_requests_abandoned_total 1.0" in httpx.get(f"{ask.url}/metrics").text
 
 
+def test_a_client_that_goes_away_before_its_body_is_there_is_no_failure(serve, engine, caplog) -> None:
+    ask = start(serve, engine)
+    with socket.create_connection((httpx.URL(ask.url).host, httpx.URL(ask.url).port)) as sock:
+        sock.sendall(b"POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n{")
+    until(lambda: "steelyard_requests_abandoned_total 1.0" in httpx.get(f"{ask.url}/metrics").text)
+    counted = 'steelyard_requests_total{route="/v1/embeddings",status="499"} 1.0'
+    until(lambda: counted in httpx.get(f"{ask.url}/metrics").text)
+    assert not [r for r in caplog.records if r.levelno >= logging.ERROR]
+
+
 def test_a_client_that_goes_away_in_the_middle_stops_the_rest(serve, engine, pool) -> None:
     ask = start(serve, engine)
     engine.gate.clear()

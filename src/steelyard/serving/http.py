@@ -14,7 +14,7 @@ import orjson
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -183,6 +183,9 @@ class Guard:
             await self._app(scope, self._bounded(scope, receive), sending)
         except HttpFailure as failure:
             await failure.response()(scope, receive, sending)
+        except ClientDisconnect:  # before its body was here; nobody reads an answer
+            status = 499
+            self._service.metrics.abandoned()
         except Exception as wrong:  # noqa: BLE001 - the message may hold a text, so only the kind is logged
             _log.error("request failed: %s in %s", type(wrong).__name__, _route(scope))
             if not status:
