@@ -15,16 +15,21 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_fakes import HOSTILE, hostile_report, result_of, trap_suite, weighed, whole_report, whole_result
+from report_fakes import HOSTILE, cost, hostile_report, result_of, trap_suite, weighed, whole_report, whole_result
 
 from steelyard.bench.result import SystemRecord, load, save
 from steelyard.cli import main
+from steelyard.cost.figure import Figure
+from steelyard.cost.price import Price, bill
+from steelyard.cost.record import Load
+from steelyard.cost.storage import grid
 from steelyard.errors import ResultError, UsageError
-from steelyard.report.content import compose
+from steelyard.report.content import Report, compose
 from steelyard.report.csv import COLUMNS, to_csv
 from steelyard.report.embed import safe_json
 from steelyard.report.images import write_pictures
-from steelyard.report.markdown import grid, to_markdown
+from steelyard.report.markdown import grid as markdown_grid
+from steelyard.report.markdown import to_markdown
 from steelyard.report.page import to_page
 from steelyard.report.reproduce import weigh_command
 from steelyard.report.tables import Table
@@ -145,7 +150,7 @@ def test_markdown_tables_keep_their_columns_whatever_the_texts_are(language: str
 
 @given(st.lists(st.text(min_size=1), min_size=2, max_size=2))
 def test_any_text_fits_into_a_cell(cells: list[str]) -> None:
-    lines = grid(Table(("a", "b"), (tuple(cells),))).split("\n")
+    lines = markdown_grid(Table(("a", "b"), (tuple(cells),))).split("\n")
     assert len(lines) == 3
     assert columns(lines[2].replace("\\\\", "")) == 3
 
@@ -215,6 +220,38 @@ def test_a_png_is_a_png(tmp_path: Path) -> None:
     assert {p.read_bytes()[:8] for p in made} == {b"\x89PNG\r\n\x1a\n"}
 
 
+# One endpoint, measured alone
+
+
+def endpoint_report() -> Report:
+    """An endpoint under load, with a price."""
+    suite, f = trap_suite(6), lambda v: Figure(value=v, low=v, high=1.5 * v, rounds=4)
+    levels = tuple(Load(clients=n, texts_per_second=f(20.5 + n), p50_ms=f(7.0 * n), failed=n // 4) for n in (1, 4))
+    priced = {"bill": bill(Price(per_hour=2.0), f(25.0), 40.0), "storage": grid([32, 1024])}
+    costs = cost(12.0, 1024).model_copy(update={"load": levels, "saturation": 4, **priced})
+    return compose(result_of(suite, (weighed("openai:m@http://localhost:1/v1", suite, costs=costs),)))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_endpoint_has_its_costs_its_load_and_every_size_of_its_vectors(language: str) -> None:
+    report, w = endpoint_report(), load_wording(language)
+    for text in (to_page(report, w), to_markdown(report, w)):
+        for key in ("costs.million_texts", "costs.million_tokens", "costs.by_precision", "costs.under_load"):
+            assert w(key) in text
+        for figure in ("4.10", "0.128", "0.00400", "24.5 (24.5–36.8)", "28.0 (28.0–42.0)"):
+            assert figure in text, figure
+
+
+def test_the_csv_has_load_and_sizes_of_vectors() -> None:
+    rows = list(csv.DictReader(io.StringIO(to_csv(endpoint_report()).lstrip("\ufeff"))))
+    sizes = {r["measure"]: float(r["value"]) for r in rows if r["table"] == "bytes_a_million_documents"}
+    assert sizes["binary x 1024"] == 128e6
+    assert sizes["int8 x 32"] == 32e6 + 128
+    loads = [(r["kind"], r["measure"], r["value"]) for r in rows if r["table"] == "load"]
+    assert ("4 clients", "texts_per_second", "24.5") in loads
+    assert len(loads) == 4
+
+
 # The command
 
 
@@ -224,6 +261,7 @@ def test_the_command_that_made_a_result_is_given_back() -> None:
     assert "'e5-small[dim=32]'" in command
     assert "--suite zh-fakes" in command
     assert "--seed 11" in command
+    assert ("--costs" in command.split()) == any(s.costs for s in report.result.systems)
     assert weigh_command(hostile_report()) == ""
 
 

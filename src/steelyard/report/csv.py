@@ -27,7 +27,7 @@ def to_csv(report: Report) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    for part in (_figures, _categories, _winners, _pairs, _pace, _costs, _lost):
+    for part in (_figures, _categories, _winners, _pairs, _pace, _costs, _stored, _load, _lost):
         writer.writerows({key: _safe(value) for key, value in row.items()} for row in part(report))
     return out.getvalue()
 
@@ -80,6 +80,27 @@ def _costs(report: Report) -> Iterator[Row]:
                 "table": "costs", "system": system, "measure": bars.key, "value": figure.value, "low": figure.low,
                 "high": figure.high, "n": figure.rounds,
             }  # fmt: skip
+
+
+def _stored(report: Report) -> Iterator[Row]:
+    for system in report.result.weighed:
+        for kept in system.costs.storage if system.costs else ():
+            yield {
+                "table": "bytes_a_million_documents", "system": system.name,
+                "measure": f"{kept.precision} x {kept.dimension}", "value": kept.bytes_per_million,
+            }  # fmt: skip
+
+
+def _load(report: Report) -> Iterator[Row]:
+    for system in report.result.weighed:
+        for level in system.costs.load if system.costs else ():
+            figures = {"texts_per_second": level.texts_per_second, "p50_ms": level.p50_ms, "p95_ms": level.p95_ms}
+            for name, figure in figures.items():
+                if figure is not None:
+                    yield {
+                        "table": "load", "system": system.name, "measure": name, "kind": f"{level.clients} clients",
+                        "value": figure.value, "low": figure.low, "high": figure.high, "n": figure.rounds,
+                    }  # fmt: skip
 
 
 def _lost(report: Report) -> Iterator[Row]:

@@ -87,13 +87,16 @@ def pace(systems: Sequence[SystemRecord], figures: Mapping[str, Interval], queri
 
 
 def cost_bars(systems: Sequence[SystemRecord], queries: int) -> tuple[CostBars, ...]:
-    """Bars for each kind of cost that at least two systems have; times of the run only where nothing was measured."""
+    """Bars for each kind of cost that at least two systems have, or the one system that was measured.
+
+    Times of the run are shown only where nothing was measured.
+    """
     source = cost_source(systems)
     readers = {"search_ms": _search_time(queries), "index_s": _index_time} if source == "run" else _MEASURED
     found = []
     for key, read in readers.items():
         figures = {s.name: f for s in systems if (f := read(s)) is not None}
-        if len(figures) > 1:
+        if len(figures) > 1 or (figures and len(systems) == 1 and source == "costs"):
             found.append(CostBars(key, source, figures))
     return tuple(found)
 
@@ -165,4 +168,5 @@ _MEASURED: dict[str, Reader] = {
     "gpu_gb": _of(lambda c: c.gpu_bytes, 1e-9),
     "storage_gb": _storage,
     "million_texts": _of(lambda c: c.bill.million_texts if c.bill else None),
+    "million_tokens": _of(lambda c: c.bill.million_tokens if c.bill else None),
 }

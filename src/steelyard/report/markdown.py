@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from steelyard.report import reproduce, sentences, tables
 from steelyard.report.content import Report
+from steelyard.report.cost_tables import detail_tables
 from steelyard.report.lost import Loss, LostQuery
 from steelyard.report.tables import Table
 from steelyard.report.wording import Wording
@@ -115,6 +116,9 @@ def _costs(report: Report, w: Wording) -> Iterator[str]:
         yield w("costs.none")
         return
     yield grid(tables.cost_table(report, w))
+    for title, table in detail_tables(report.result.weighed, w):
+        yield f"**{title}**"
+        yield grid(table)
     yield w(f"costs.source_{report.costs[0].source}")
 
 

@@ -18,6 +18,7 @@ from steelyard.errors import MissingExtraError
 from steelyard.report import reproduce, sentences, tables
 from steelyard.report.charts import pictures
 from steelyard.report.content import Report
+from steelyard.report.cost_tables import detail_tables
 from steelyard.report.drawing import INSTALL, Picture
 from steelyard.report.embed import lost_data, safe_json
 from steelyard.report.forest import figures_scale, pairs_scale
@@ -77,6 +78,7 @@ def to_page(report: Report, w: Wording) -> str:
         "specs": _raw(safe_json({key: _bare(p.spec) for key, p in drawn.items() if key != "intervals"})),
         "lost": _raw(safe_json(lost_data(report, w))) if has_lost else "",
         "cost_table": tables.cost_table(report, w),
+        "cost_details": detail_tables(report.result.weighed, w),
     }
     return str(_environment().get_template(_TEMPLATE).render(values)).encode("utf-8", "replace").decode()
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from steelyard.errors import SteelyardError
 from steelyard.report.content import Report
+from steelyard.report.economy import cost_source
 from steelyard.report.tables import Table
 from steelyard.report.wording import Wording
 from steelyard.retrieval.expression import parse
@@ -22,6 +23,7 @@ def weigh_command(report: Report) -> str:
         return ""
     result = report.result
     options = ["--suite", result.suite.name, "--measures", ",".join(result.measures)]
+    options += ["--costs", ""] if cost_source(result.systems) == "costs" else []
     options += ["--depth", str(result.depth), "--seed", str(result.seed)]
     return _lines("steelyard weigh", names, options)
 
@@ -73,6 +75,8 @@ def _is_expression(name: str) -> bool:
 def _lines(head: str, names: Sequence[str], options: Sequence[str]) -> str:
     """A shell command, one argument a line where it would be long."""
     words = [*map(shlex.quote, names)]
-    words += [f"{key} {shlex.quote(value)}" for key, value in zip(options[::2], options[1::2], strict=True)]
+    words += [
+        f"{key} {shlex.quote(value)}" if value else key for key, value in zip(options[::2], options[1::2], strict=True)
+    ]
     line = " ".join([head, *words])
     return line if len(line) <= 90 else " \\\n  ".join([head, *words])
