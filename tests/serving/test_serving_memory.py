@@ -1,10 +1,12 @@
-"""Memory that calls have freed goes back to the system: after something ran, not too often, under load and idle."""
+"""What a server keeps is bounded: freed memory goes back to the system, and clients cannot add to its metrics."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
+
+import httpx
 
 from steelyard.serving.memory import Spare, give_back
 from steelyard.serving.plan import Lane, QueueLimits
@@ -46,3 +48,18 @@ def test_a_scheduler_gives_back_when_nothing_comes_any_more() -> None:
         assert asyncio.run(scheduler.run(Ask("a", Lane.QUERY, Group("m"), ["y"], (1,)))) == ["y"]
     finally:
         scheduler.close()
+
+
+def test_what_clients_make_up_adds_no_series_to_the_metrics(http: httpx.Client) -> None:
+    def make_up(number: int) -> None:
+        http.get(f"/nowhere/{number}")
+        http.get(f"/v1/models/none-{number}")
+        http.post("/v1/embeddings", json={"model": f"none-{number}", "input": "x"})
+        http.post("/v1/embeddings", json={"model": "fake", "input": f"text {number}", "user": f"user {number}"})
+
+    make_up(0)
+    http.get("/metrics")
+    before = len(http.get("/metrics").text.splitlines())
+    for number in range(1, 20):
+        make_up(number)
+    assert len(http.get("/metrics").text.splitlines()) == before
