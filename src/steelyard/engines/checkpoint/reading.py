@@ -13,6 +13,9 @@ from steelyard.errors import RecipeError
 from steelyard.models.recipe import Recipe
 from steelyard.types import Role
 
+_KEPT = 256
+"""Texts of a call whose ids are kept for the next one."""
+
 
 class Reading:
     """A recipe's templates on the texts, the checkpoint's tokenizer behind them, cut to what the model reads.
@@ -39,6 +42,7 @@ class Reading:
             )
         path = folder / "tokenizer.json"
         self._vocabulary = Lazy(lambda: Vocabulary(path, shape.vocabulary, recipe.eos_id))
+        self._last: tuple[list[str], list[Ids]] = [], []
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -50,8 +54,17 @@ class Reading:
         return self._vocabulary.get()
 
     def uncut(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> list[Ids]:
-        """Ids of each whole text: template, special and end tokens included."""
-        return self.vocabulary.encode(render(self._recipe, texts, role, instruction))
+        """Ids of each whole text, not to be changed: template, special and end tokens included.
+
+        Those of the last call are kept, for a caller counts tokens before the same texts are encoded.
+        """
+        rendered = render(self._recipe, texts, role, instruction)
+        if (last := self._last)[0] == rendered:
+            return last[1]
+        rows = self.vocabulary.encode(rendered)
+        if len(rendered) <= _KEPT:
+            self._last = rendered, rows
+        return rows
 
     def ids(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> list[Ids]:
         """The same cut to the limit: what the model is given."""
@@ -70,3 +83,4 @@ class Reading:
     def drop(self) -> None:
         """Frees the tokenizer; the next text reads it again."""
         self._vocabulary.drop()
+        self._last = [], []
