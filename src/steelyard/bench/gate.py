@@ -19,7 +19,7 @@ from steelyard.errors import EngineError, UsageError
 from steelyard.models.recipe import Recipe
 from steelyard.retrieval.build import Workshop
 from steelyard.retrieval.expression import Leaf, parse
-from steelyard.retrieval.vocabulary import check, recipe_of
+from steelyard.retrieval.vocabulary import check, recipe_of, reranks
 from steelyard.suites.suite import Suite
 from steelyard.types import Role
 
@@ -191,5 +191,10 @@ def _leaf(model: str) -> Leaf:
     node = parse(model)
     if not isinstance(node, Leaf) or node.options:
         raise UsageError(f"{model!r}: name one model alone, as in e5-small or folder:./my-model")
+    if reranks(node) and recipe_of(node):
+        raise UsageError(
+            f"{model} reranks and has no vectors to compare; what a backend costs its rankings says: "
+            f"steelyard weigh 'bm25 >> {model}[backend=torch-fp32|torch-int8]'"
+        )
     check(node, model)
     return node

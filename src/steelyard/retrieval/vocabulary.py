@@ -131,7 +131,7 @@ def _check_leaf(leaf: Leaf, source: str, *, rerankers: bool) -> None:
         fitting = names(rerankers=rerankers)
         if leaf.name not in fitting:
             raise ExpressionError(_unknown(leaf.name, fitting, rerankers=rerankers), source, leaf.column)
-    elif _reranks(leaf) is not rerankers:
+    elif reranks(leaf) is not rerankers:
         fits = (
             "rerank:NAME@URL, maxsim:MODEL or a reranker's folder"
             if rerankers
@@ -144,7 +144,14 @@ def _check_leaf(leaf: Leaf, source: str, *, rerankers: bool) -> None:
     _check_models(leaf, source)
 
 
-def _reranks(leaf: Leaf) -> bool:
+def reranks(leaf: Leaf) -> bool:
+    """Whether a leaf stands behind ``>>``.
+
+    Raises:
+        RecipeError: a folder that cannot be read as a model.
+    """
+    if not leaf.scheme:
+        return leaf.name in names(rerankers=True)
     recipe = recipe_of(leaf)
     return recipe.kind == "reranker" if recipe else leaf.scheme in ("rerank", MAXSIM)
 
