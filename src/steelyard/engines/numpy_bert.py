@@ -1,22 +1,34 @@
 """BERT's forward pass in float32 numpy, texts packed end to end without padding.
 
-Shapes: t tokens of all texts of a batch together, h hidden, a heads, w = h / a, c texts of equal length l.
+Shapes: t tokens of all texts of a batch together, h hidden, a heads, w = h / a, c texts of equal length l. States lie
+as float32[h, t], one column a token: a weight multiplies them as a checkpoint stores it, every head of every text is
+a block that BLAS reads and writes in place, and OpenBLAS is faster at few tokens than the other way round.
+
+BLAS spreads the large products over the cores by itself. What lies between them is cut into pieces that stay in a
+core's cache, and where there are many tokens the pieces are spread over threads.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard.engines.plan import runs
+from steelyard.engines.plan import Run, runs
 from steelyard.types import Vectors
 
 Ids = NDArray[np.int64]
-_GELU_ROWS = 64  # so that the temporaries of one piece stay in a core's cache
+_PIECE = 1 << 14  # values of an elementwise piece, which with two temporaries stays in a core's cache
+_SCORES = 1 << 16  # attention scores of a piece
+_ONE_CORE = 1 << 18  # OpenBLAS does a product of no more multiplications on the thread that asks for it
+_COLUMNS = 128  # tokens normalised at a time
+_MANY = 256  # tokens from which starting threads is worth it
 
 
 @dataclass(frozen=True)
@@ -27,14 +39,15 @@ class Norm:
     bias: Vectors
     eps: float
 
-    def __call__(self, states: Vectors) -> Vectors:
-        """Normalises float32[t, h] in place and returns it."""
-        states -= states.mean(axis=1, keepdims=True)
-        variance = np.einsum("th,th->t", states, states) / states.shape[1]
-        states *= (1 / np.sqrt(variance + self.eps))[:, None]
-        states *= self.weight
-        states += self.bias
-        return states
+    def __call__(self, states: Vectors) -> None:
+        """Normalises every column of float32[h, t] in place."""
+        states -= states.mean(axis=0)
+        deviation = np.einsum("ht,ht->t", states, states)
+        deviation /= np.float32(len(states))
+        deviation += np.float32(self.eps)
+        states /= np.sqrt(deviation, out=deviation)
+        states *= self.weight[:, None]
+        states += self.bias[:, None]
 
 
 @dataclass(frozen=True)
@@ -43,12 +56,6 @@ class Linear:
 
     weight: Vectors
     bias: Vectors
-
-    def __call__(self, states: Vectors) -> Vectors:
-        """float32[t, o] of float32[t, i]."""
-        out: Vectors = states @ self.weight.T
-        out += self.bias
-        return out
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,7 @@ class Bert:
         norm: of the embeddings.
         layers: in order.
         heads: attention heads.
+        threads: for the work between the products.
     """
 
     words: Callable[[Ids], Vectors]
@@ -80,50 +88,156 @@ class Bert:
     norm: Norm
     layers: tuple[Layer, ...]
     heads: int
+    threads: int = 1
 
     def __call__(self, texts: Sequence[Ids]) -> list[Vectors]:
         """float32[length, h] for each text of at least one token and no more than there are positions."""
         lengths = [len(ids) for ids in texts]
-        states = self.words(np.concatenate(texts))
-        states += self.places[np.concatenate([np.arange(n) for n in lengths])]
-        states = self.norm(states)
-        for layer in self.layers:
-            mixed = self._attention(layer.attend(states), lengths)
-            states = layer.attended_norm(layer.attended(mixed) + states)
-            states = layer.norm(layer.narrow(gelu(layer.widen(states))) + states)
+        rows = self.words(np.concatenate(texts))
+        rows += self.places[np.concatenate([np.arange(n) for n in lengths])]
+        states = np.ascontiguousarray(rows.T)
+        self.norm(states)
+        few = self.threads == 1 or len(rows) < _MANY
+        with nullcontext(None) if few else ThreadPoolExecutor(self.threads - 1) as pool:
+            forward = _Forward(states, runs(lengths), self.heads, _Crew(pool, self.threads))
+            for layer in self.layers:
+                forward(layer)
+        rows = np.ascontiguousarray(states.T)
         ends = np.cumsum(lengths)
-        return [states[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+        return [rows[end - length : end] for end, length in zip(ends, lengths, strict=True)]
 
-    def _attention(self, qkv: Vectors, lengths: Sequence[int]) -> Vectors:
-        """float32[t, h]: every token a mean of the values of its own text."""
-        out = np.empty((len(qkv), qkv.shape[1] // 3), dtype=np.float32)
-        for run in runs(lengths):
-            rows = qkv[run.start : run.stop].reshape(run.count, run.length, 3, self.heads, -1)
-            query, key, value = rows.transpose(2, 0, 3, 1, 4)  # each float32[c, a, l, w]
-            weights = (query * np.float32(1 / math.sqrt(query.shape[-1]))) @ key.transpose(0, 1, 3, 2)
-            weights -= weights.max(axis=-1, keepdims=True)
-            np.exp(weights, out=weights)
-            weights /= weights.sum(axis=-1, keepdims=True)
-            out[run.start : run.stop] = (weights @ value).transpose(0, 2, 1, 3).reshape(run.stop - run.start, -1)
-        return out
+
+@dataclass(frozen=True)
+class _Crew:
+    """Threads that share out pieces, the asking thread among them; it alone where there is no pool."""
+
+    pool: Executor | None
+    threads: int
+
+    def __call__(self, work: Callable[[slice], None], total: int, step: int) -> None:
+        """``work`` on every piece of ``total`` things, ``step`` at a time."""
+        self.run([partial(work, slice(start, min(start + step, total))) for start in range(0, total, step)])
+
+    def run(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """Every task once, in any order."""
+        shares = min(self.threads, len(tasks)) if self.pool else 1
+
+        def share(first: int) -> None:
+            for task in tasks[first::shares]:
+                task()
+
+        others = [self.pool.submit(share, i) for i in range(1, shares)] if self.pool else []
+        share(0)
+        for other in others:
+            other.result()
+
+
+class _Forward:
+    """A batch on its way through the layers, in buffers that every layer uses again."""
+
+    def __init__(self, states: Vectors, texts: Sequence[Run], heads: int, crew: _Crew) -> None:
+        self._states = states
+        self._texts = texts
+        self._heads = heads
+        self._crew = crew
+        self._added = np.empty_like(states)
+        self._mixed = np.empty_like(states)
+        self._buffer = np.empty(0, dtype=np.float32)
+
+    def __call__(self, layer: Layer) -> None:
+        """Replaces the states by those behind the layer."""
+        qkv = self._product(layer.attend.weight, self._states)
+        self._crew(lambda rows: _add(qkv[rows], layer.attend.bias[rows]), len(qkv), self._rows())
+        self._crew.run([piece for run in self._texts for piece in self._attention(qkv, run)])
+        np.matmul(layer.attended.weight, self._mixed, out=self._added)
+        self._add_and_norm(layer.attended.bias, layer.attended_norm)
+        wide = self._product(layer.widen.weight, self._states)
+        self._crew(lambda rows: _add_and_gelu(wide[rows], layer.widen.bias[rows]), len(wide), self._rows())
+        np.matmul(layer.narrow.weight, wide, out=self._added)
+        self._add_and_norm(layer.narrow.bias, layer.norm)
+
+    def _product(self, weight: Vectors, states: Vectors) -> Vectors:
+        size = len(weight) * states.shape[1]
+        if self._buffer.size < size:
+            self._buffer = np.empty(size, dtype=np.float32)
+        return np.matmul(weight, states, out=self._buffer[:size].reshape(len(weight), -1))
+
+    def _rows(self) -> int:
+        tokens: int = self._states.shape[1]
+        return max(1, _PIECE // tokens)
+
+    def _add_and_norm(self, bias: Vectors, norm: Norm) -> None:
+        """The states become the norm of themselves, what was added and a bias."""
+
+        def piece(columns: slice) -> None:
+            states = self._states[:, columns] + self._added[:, columns]  # side by side, which the columns are not
+            states += bias[:, None]
+            norm(states)
+            self._states[:, columns] = states
+
+        self._crew(piece, self._states.shape[1], _COLUMNS)
+
+    def _attention(self, qkv: Vectors, run: Run) -> Iterator[Callable[[], None]]:
+        """Pieces of work that mix a run's tokens, each from the values of its own text."""
+        blocks = qkv[:, run.start : run.stop].reshape(3, self._heads, -1, run.count, run.length)
+        query, key, value = blocks.transpose(0, 3, 1, 2, 4)  # each float32[c, a, w, l]
+        mixed = self._mixed[:, run.start : run.stop].reshape(self._heads, -1, run.count, run.length)
+        out = mixed.transpose(2, 0, 1, 3)
+        at_once = max(1, min(run.length, _ONE_CORE // (query.shape[2] * run.length)))  # queries
+        texts = max(1, _SCORES // (self._heads * run.length * at_once))
+        for first in range(0, run.count, texts):
+            c = slice(first, first + texts)
+            for start in range(0, run.length, at_once):
+                some = slice(start, start + at_once)
+                yield partial(_mix, query[c, ..., some], key[c], value[c], out[c, ..., some])
+
+
+def _mix(query: Vectors, key: Vectors, value: Vectors, out: Vectors) -> None:
+    """Writes the means of float32[c, a, w, l] values for float32[c, a, w, q] queries."""
+    scores = (query * np.float32(1 / math.sqrt(query.shape[-2]))).swapaxes(-1, -2) @ key
+    scores -= scores.max(axis=-1, keepdims=True)
+    np.exp(scores, out=scores)
+    totals = scores @ np.ones(key.shape[-1], dtype=np.float32)  # numpy adds short rows slower than BLAS multiplies
+    np.matmul(value, scores.swapaxes(-1, -2), out=out)
+    out /= totals[..., None, :]
+
+
+def _add(states: Vectors, bias: Vectors) -> None:
+    states += bias[:, None]
+
+
+def _add_and_gelu(states: Vectors, bias: Vectors) -> None:
+    states += bias[:, None]
+    gelu(states)
 
 
 def gelu(states: Vectors) -> Vectors:
-    """x Phi(x), in place: exact to float32, through erf after Abramowitz and Stegun 7.1.26 (error below 1.5e-7).
+    """x Phi(x), in place: exact to float32, through erf after Abramowitz and Stegun 7.1.28 (error below 3e-7).
 
-    With z = |x| / sqrt(2) and p(z) = 1 - erf(z), x Phi(x) = max(x, 0) - |x| p(z) / 2.
+    With s = |x| / sqrt(2) and p(s) = 1 - erf(s) = (1 + a1 s + ... + a6 s^6)^-16, x Phi(x) = (x + |x| - |x| p(s)) / 2.
     """
-    for start in range(0, len(states), _GELU_ROWS):
-        x = states[start : start + _GELU_ROWS]
-        size = np.abs(x)
-        t = 1 / (1 + np.float32(0.3275911 / math.sqrt(2)) * size)
-        tail = np.float32(1.061405429) * t
-        for constant in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
-            tail += np.float32(constant)
-            tail *= t
-        tail *= np.exp(size * size * np.float32(-0.5))
+    size = np.abs(states)
+    tail = size * _TAIL[0]
+    for constant in _TAIL[1:]:
+        tail += constant
         tail *= size
-        tail *= np.float32(0.5)
-        np.maximum(x, 0, out=x)
-        x -= tail
+    tail += np.float32(1)
+    np.reciprocal(tail, out=tail)
+    for _ in range(4):
+        np.square(tail, out=tail)
+    np.subtract(1, tail, out=tail)
+    tail *= size
+    states += tail
+    states *= np.float32(0.5)
     return states
+
+
+_TAIL = tuple(
+    np.float32(constant / math.sqrt(2) ** power)
+    for power, constant in zip(
+        range(6, 0, -1),
+        (0.0000430638, 0.0002765672, 0.0001520143, 0.0092705272, 0.0422820123, 0.0705230784),
+        strict=True,
+    )
+)
+"""Of the highest power first, for |x| instead of s."""
