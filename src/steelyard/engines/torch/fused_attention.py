@@ -6,6 +6,7 @@ Torch's is called for every run of equal lengths, and is far from what the proce
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, lru_cache
 
 import torch
@@ -24,20 +25,21 @@ _LEAST = 48
 
 
 def best_attention(machine: Machine, device: str = "cpu") -> Attend:
-    """Our own where it can be had, else torch's; compiles nothing."""
+    """Our own where it can be had, which then begins to be compiled beside whatever follows; else torch's."""
     if device != "cpu":
         return attend
     try:
         expect_kernels(machine.flags)
     except SteelyardError:
         return attend
+    _compiled()
     return fused_attend
 
 
 def fused_attend(
     query: Tensor, key: Tensor, value: Tensor, runs: Sequence[Run], *, causal: bool, prefix: KeyValue | None = None
 ) -> Tensor:
-    """As :func:`steelyard.engines.torch.attention.attend`, to 1e-6; compiled at the first call in about 0.2 seconds.
+    """As :func:`steelyard.engines.torch.attention.attend`, to 1e-6; waits until it is compiled.
 
     A text gives the same bits whatever it is packed with. What is not float32 on the processor, or has heads of another
     size than a multiple of eight, is left to torch.
@@ -59,7 +61,7 @@ def fused_attend(
     addresses = [x.data_ptr() for x in (*tensors, blocks, scratch, out)]
     strides = [x.stride(0) for x in (*tensors, out)]
     counts = (before, len(blocks) * key_heads, key_heads, heads // key_heads, d, int(causal and not single))
-    _compiled().run("attend", *addresses, *strides, *counts, longest, 0)
+    _compiled().result().run("attend", *addresses, *strides, *counts, longest, 0)
     return out
 
 
@@ -92,5 +94,9 @@ def _blocks(runs: tuple[Run, ...], *, single: bool, causal: bool, workers: int) 
 
 
 @cache
-def _compiled() -> Compiled:
-    return Compiled(AttentionCode())
+def _compiled() -> Future[Compiled]:
+    """In a thread of its own: the 0.2 seconds that it takes pass while weights are read."""
+    pool = ThreadPoolExecutor(1, "steelyard-compile")
+    found = pool.submit(lambda: Compiled(AttentionCode()))
+    pool.shutdown(wait=False)
+    return found
