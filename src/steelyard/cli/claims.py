@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from steelyard.cli.codes import code_of
 from steelyard.cli.costs import CostOptions
 from steelyard.cli.output import console, progress_bar, write_json
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 DEFAULT_SYSTEMS = ("e5-small", "use-multilingual", "minilm-en", "bm25", "bm25 + e5-small >> maxsim[top=5]")
 DEFAULT_DIMENSIONS = (512, 1024)
-A_SYSTEM_FAILED = 8
 
 
 @Parameter(name="*")
@@ -104,7 +104,7 @@ def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
         write_json([asdict(f) for f in findings])
     else:
         print_claims(console(), findings)
-    return A_SYSTEM_FAILED if any(s.error for s in evidence.result.systems) else 0
+    return code_of(evidence.result.systems)
 
 
 def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOptions) -> Result:

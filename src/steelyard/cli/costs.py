@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import Parameter
 
+from steelyard.cli.codes import code_of
 from steelyard.cli.output import console, progress_bar, write_json
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from steelyard.bench.costs import CostConfig, Costed
     from steelyard.cost.price import Price
-
-A_SYSTEM_FAILED = 8
 
 
 @Parameter(name="*")
@@ -107,7 +106,7 @@ def costs(
         write_json({c.name: c.record.model_dump() if c.record else {"error": c.error} for c in costed})
     else:
         show(console(), costed)
-    return A_SYSTEM_FAILED if any(c.error for c in costed) else 0
+    return code_of(costed)
 
 
 def show(out: Console, costed: Sequence[Costed]) -> None:

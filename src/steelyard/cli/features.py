@@ -8,9 +8,8 @@ from typing import Literal
 
 from cyclopts import Parameter
 
+from steelyard.cli.codes import code_of
 from steelyard.cli.output import console, progress_bar, write_json
-
-A_SYSTEM_FAILED = 8
 
 
 @Parameter(name="*")
@@ -83,4 +82,4 @@ def features(*systems: str, options: FeatureOptions | None = None) -> int:
         out.print(
             f"\nResult: {path}   advice: steelyard advise {path} --scenario features", markup=False, soft_wrap=True
         )
-    return A_SYSTEM_FAILED if any(s.error for s in result.systems) else 0
+    return code_of(result.systems)

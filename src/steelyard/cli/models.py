@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App
 
+from steelyard.cli.codes import REFUSED
 from steelyard.cli.output import console, progress_bar, write_json
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ app = App(
     name="models",
     help="List the models that Steelyard knows, show a recipe, add or check one, or pull a model's files.",
 )
-REFUSED = 11
 HubChoice = Literal["huggingface", "modelscope"]
 
 

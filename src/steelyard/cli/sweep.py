@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from steelyard.cli.codes import code_of
 from steelyard.cli.output import console, progress_bar, write_json
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from steelyard.cost.storage import Precision
     from steelyard.retrieval.expression import Node
 
-A_SYSTEM_FAILED = 8
 _SAVE_SECONDS = 2.0
 
 
@@ -95,7 +95,7 @@ def sweep(system: str, *, options: SweepOptions | None = None) -> int:
         out = console()
         print_sweep(out, result, str(bases[0]), measure)
         out.print(f"\nResult: {path}   report it: steelyard report {path}", markup=False, soft_wrap=True)
-    return A_SYSTEM_FAILED if any(s.error for s in result.systems) else 0
+    return code_of(result.systems)
 
 
 def read_axes(asked: SweepOptions, base: Node) -> Axes:

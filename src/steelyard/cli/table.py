@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from cyclopts import Parameter
 
+from steelyard.cli.codes import code_of
 from steelyard.cli.costs import CostOptions
 from steelyard.cli.output import console, progress_bar, write_json
 
 if TYPE_CHECKING:
     from steelyard.bench.result import Result
-
-A_SYSTEM_FAILED = 8
 
 
 @Parameter(name="*")
@@ -61,7 +60,7 @@ def table(*sources: str, options: TableOptions | None = None) -> int:
         write_json([r.model_dump(by_alias=True) for r in results])
     else:
         print_published_table(console(), results)
-    return A_SYSTEM_FAILED if any(s.error for r in results for s in r.systems) else 0
+    return code_of(s for r in results for s in r.systems)
 
 
 def _measure(systems: list[str], asked: TableOptions) -> Result:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from steelyard.cli.codes import code_of
 from steelyard.cli.output import console, progress_bar, write_json
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from steelyard.suites.suite import Suite
 
 DEFAULT_SYSTEMS = ("bm25", "e5-small", "use-multilingual", "minilm-en", "bm25 + e5-small")
-A_SYSTEM_FAILED = 8
 
 
 @Parameter(name="*")
@@ -86,7 +86,7 @@ def weigh(*systems: str, options: WeighOptions | None = None) -> int:
         write_json(result)
     else:
         _show(result, path)
-    return A_SYSTEM_FAILED if any(s.error for s in result.systems) else 0
+    return code_of(result.systems)
 
 
 def _config(texts: Suite, asked: WeighOptions, path: Path) -> WeighConfig:
