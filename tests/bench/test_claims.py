@@ -1,6 +1,7 @@
 """The eight claims: each answer can come out in every way that it should, and only on evidence."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -216,7 +217,7 @@ def test_the_command_measures_costs_where_a_claim_needs_them(tmp_path, capfdbina
     assert main(["claims", "1", "--systems", "bm25", "bm25[k1=1]", *quick]) == 0
     text = capfdbinary.readouterr().out.decode()
     assert "bm25 gives more for its cost" in text
-    assert "ms a query (p95)" in text.splitlines()[-2]
+    assert "ms a query (p95)" in text
 
 
 def test_the_command_takes_features(tmp_path, capfd):
@@ -290,3 +291,51 @@ def test_labelled_texts_are_measured_where_no_result_is_given(tmp_path, capfdbin
     assert main(["claims", "3", *arguments]) == 0
     (found,) = json.loads(capfdbinary.readouterr().out)
     assert any("probe" in line for line in found["figures"])
+
+
+def in_chinese(made):
+    queries = tuple(q.model_copy(update={"text": f"第{i}个问题"}) for i, q in enumerate(made.queries))
+    return made.model_copy(update={"queries": queries})
+
+
+@pytest.mark.parametrize(("number", "measure"), [(2, "top1"), (3, "recall@10")])
+def test_a_model_of_another_language_says_nothing(number, measure):
+    values = {"minilm-en": LOW, "use-multilingual": HIGH, "e5-small": SAME}
+    whole = judge_claim(number, Evidence(result(values, measure=measure), measure))
+    found = judge_claim(number, Evidence(in_chinese(result(values, measure=measure)), measure))
+    assert "left out, as not made for zh: minilm-en" in found.figures
+    assert any("minilm-en:" in line or "less minilm-en" in line for line in whole.figures)
+    assert not any("less minilm-en" in line for line in found.figures)
+
+
+def test_a_model_at_its_own_dimension_is_the_model():
+    found = answer(2, {"e5-small[dim=384]": HIGH, "use-multilingual": LOW})
+    assert found.answer is FAILS
+    assert "e5-small[dim=384] is better" in found.why
+    cut = answer(6, {"e5-small[dim=384]": HIGH, "e5-small[dim=128]": SAME}, dimensions=(128, 384))
+    assert cut.answer is HOLDS
+    assert len(cut.figures) == 1
+
+
+@pytest.mark.parametrize("number", CLAIMS)
+def test_every_claim_names_a_command_that_weighs_what_it_needs(number):
+    words = shlex.split(answer(number, {"bm25": HIGH}).command)
+    assert words[:3] == ["steelyard", "claims", str(number)]
+    options = words.index("--systems") + 1
+    end = next((i for i, w in enumerate(words[options:], options) if w.startswith("--")), len(words))
+    systems = read_systems(words[options:end])
+    weighed = {str(n) for n in with_variants(systems, needs([number]), (128, 256), ("a task",))}
+    assert len(weighed) > 1
+
+
+@pytest.mark.parametrize("number", CLAIMS)
+def test_nothing_weighed_is_nothing_to_test(number, tmp_path, capfd):
+    save(result({"bm25": LOW}).model_copy(update={"systems": ()}), tmp_path / "r.json")
+    assert main(["claims", str(number), "--result", str(tmp_path / "r.json")]) == 3
+    assert "nothing to test" in capfd.readouterr().err
+
+
+def test_an_unknown_measure_is_answered_with_those_that_there_are(tmp_path, capfd):
+    save(result({"e5-small": HIGH, "use-multilingual": LOW}), tmp_path / "r.json")
+    assert main(["claims", "2", "--result", str(tmp_path / "r.json"), "--measure", "foo"]) == 3
+    assert "was not measured by foo; it has top1" in capfd.readouterr().err

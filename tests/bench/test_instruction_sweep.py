@@ -91,4 +91,5 @@ def test_a_checkpoint_of_qwen3_s_shape_goes_the_same_way(qwen3, tasks, tmp_path,
     assert len({s.top for s in load(out).weighed}) == 4
     assert main(["claims", "5", "--result", out, "--json"]) == 0
     (claim,) = json.loads(capfdbinary.readouterr().out)
-    assert len(claim["figures"]) == 3
+    assert len(claim["figures"]) == 4
+    assert claim["figures"][-1].startswith("zh instructions less en instructions: ")

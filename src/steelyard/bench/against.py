@@ -63,9 +63,10 @@ def by_query(result: Result, name: str, measure: str) -> ByQuery:
         ResultError: the result has no such system, or that has no such measure.
     """
     system = next((s for s in result.weighed if s.name == name), None)
-    if system is None or measure not in system.values:
-        what = "was not weighed" if system is None else f"has no measure {measure}"
-        raise ResultError(f"{name} {what}; there is {', '.join(s.name for s in result.weighed)}")
+    if system is None:
+        raise ResultError(f"{name} was not weighed; there is {', '.join(s.name for s in result.weighed)}")
+    if measure not in system.values:
+        raise ResultError(f"{name} was not measured by {measure}; it has {', '.join(system.values)}")
     return {q.id: v for q, v in zip(result.queries, system.values[measure], strict=True) if v is not None}
 
 

@@ -25,8 +25,9 @@ from steelyard.bench.evidence import (
     wins,
 )
 from steelyard.bench.facts import COSTS, Facts
-from steelyard.bench.sweep import NONE
+from steelyard.bench.sweep import NONE, chinese_against_english
 from steelyard.cost.figure import ROUNDS, Figure, differ
+from steelyard.errors import ResultError
 from steelyard.retrieval.expression import Leaf, Rerank, single_options
 
 Outcome = tuple[str, Answer, str, tuple[str, ...]]
@@ -44,19 +45,27 @@ class Claim:
     Attributes:
         text: as published.
         test: answers it from evidence.
+        try_: options of the command that tests it, with systems to put one's own in place of.
         needs: ``costs``, ``instructions``, ``dimensions`` or ``reranker``: what a run must have for it.
     """
 
     text: str
     test: Callable[[Evidence], Outcome]
+    try_: str
     needs: frozenset[str] = frozenset()
 
 
 def judge_claim(number: int, evidence: Evidence) -> Finding:
-    """Tests one claim, by its number from 1 to 8."""
+    """Tests one claim, by its number from 1 to 8.
+
+    Raises:
+        ResultError: no system was weighed, or not by the measure.
+    """
+    if not evidence.result.weighed:
+        raise ResultError("no system of this result was weighed, so there is nothing to test")
     claim = CLAIMS[number]
     tested, answer, why, figures = claim.test(evidence)
-    return Finding(number, claim.text, tested, answer, why, figures)
+    return Finding(number, claim.text, tested, answer, why, figures, f"steelyard claims {number} {claim.try_}")
 
 
 def _best_value(e: Evidence) -> Outcome:
@@ -94,11 +103,11 @@ def _best_value(e: Evidence) -> Outcome:
 
 
 def _more_parameters(e: Evidence) -> Outcome:
-    models = e.models()
+    models = e.able()
     pairs = [(b.name, a.name) for a, b in combinations(models, 2) if a.parameters != b.parameters]
     tested = f"no larger model is better than a smaller one by more than {100 * e.margin:g} points of {e.measure}"
     if not pairs:
-        return tested, Answer.OPEN, "It takes two models of known and different size.", ()
+        return tested, Answer.OPEN, "It takes two models of known and different size.", e.left_out()
     compared = compare_pairs(e.result, pairs, e.measure)
     answer = together(no_more_than(a, e.margin) for a in compared)
     better = [a for a in compared if a.better]
@@ -108,11 +117,11 @@ def _more_parameters(e: Evidence) -> Outcome:
         Answer.OPEN: f"{compared[0].n} queries neither show a gain nor exclude one of that size.",
     }[answer]
     sizes = ", ".join(f"{f.name} {_size(f)}" for f in models)
-    return tested, answer, why, (sizes, *(in_words(a, e.measure) for a in compared))
+    return tested, answer, why, (sizes, *e.left_out(), *(in_words(a, e.measure) for a in compared))
 
 
 def _large_win(e: Evidence) -> Outcome:
-    models = e.models()
+    models = e.able()
     large = [f for f in models if (f.parameters or 0) >= 3e9] or list(models[-1:])
     small = [f for f in models if f not in large]
     tested = (
@@ -120,7 +129,7 @@ def _large_win(e: Evidence) -> Outcome:
     )
     recall = next((m for m in ("recall@10", "hit@3") if m in e.result.measures), "")
     if not small or not recall:
-        return tested, Answer.OPEN, "It takes two models of known size, and recall@10.", ()
+        return tested, Answer.OPEN, "It takes two models of known size, and recall@10.", e.left_out()
     pairs = [(a.name, b.name) for a in large for b in small]
     found = [(recall, compare_pairs(e.result, pairs, recall))]
     richness = {s.name for s in e.features.weighed} if e.features else set()
@@ -134,7 +143,9 @@ def _large_win(e: Evidence) -> Outcome:
         Answer.OPEN: "Not every gain is beyond luck, and none is excluded.",
     }[answer]
     answer = Answer.OPEN if missing and answer is Answer.HOLDS else answer
-    return tested, answer, why + missing, tuple(in_words(a, m) for m, compared in found for a in compared)
+    return tested, answer, why + missing, (
+        *e.left_out(), *(in_words(a, m) for m, compared in found for a in compared)
+    )  # fmt: skip
 
 
 def _cost_climbs(e: Evidence) -> Outcome:
@@ -188,7 +199,8 @@ def _instruction_gain(e: Evidence) -> Outcome:
         Answer.HOLDS: "Every gain is beyond luck and in that range.",
         Answer.OPEN: f"{compared[0].n} queries leave both room for such a gain and for another.",
     }[answer]
-    return tested, answer, why, tuple(in_words(a, e.measure) for a in compared)
+    sides = chinese_against_english(e.result, e.measure)
+    return tested, answer, why, tuple(in_words(a, e.measure) for a in (*compared, *((sides,) if sides else ())))
 
 
 def _fewer_dimensions(e: Evidence) -> Outcome:
@@ -200,6 +212,7 @@ def _fewer_dimensions(e: Evidence) -> Outcome:
         for f in e.facts
         if isinstance(f.node, Leaf) and f.recipes and f.recipes[0].name in whole
         if dict(f.node.options).keys() == {"dim"} and f.dimension in e.dimensions
+        if f.dimension != f.recipes[0].dimension
     ]
     if not cuts:
         return tested, Answer.OPEN, "None of these models was weighed at such a size below its own: give --dims.", ()
@@ -246,7 +259,7 @@ def _reranking(e: Evidence) -> Outcome:
 
 
 def _leaderboard(e: Evidence) -> Outcome:
-    models = e.models()
+    models = e.able()
     scores: dict[str, dict[str, float]] = {}
     marked: set[tuple[str, str]] = set()
     for f in models:
@@ -257,7 +270,7 @@ def _leaderboard(e: Evidence) -> Outcome:
     boards = {b: s for b, s in scores.items() if len(s) > 1}
     if not boards:
         why = "Fewer than two of these models have a published score on the same benchmark."
-        return "the first of a leaderboard is not the best here", Answer.OPEN, why, ()
+        return "the first of a leaderboard is not the best here", Answer.OPEN, why, e.left_out()
     clean = {b: not any((b, name) in marked for name in boards[b]) for b in boards}
     board = max(boards, key=lambda b: (len(boards[b]), clean[b], "retrieval" in b, b))
     first = max(boards[board], key=lambda name: boards[board][name])
@@ -275,7 +288,7 @@ def _leaderboard(e: Evidence) -> Outcome:
         f"{name}: {score:g} on {board}" + (" (contaminated: in its training data)" if (board, name) in marked else "")
         for name, score in sorted(boards[board].items(), key=lambda item: -item[1])
     ]
-    return tested, answer, why, (*lines, *(in_words(a, e.measure) for a in compared))
+    return tested, answer, why, (*lines, *e.left_out(), *(in_words(a, e.measure) for a in compared))
 
 
 def _options(facts: Facts) -> dict[str, object]:
@@ -311,14 +324,38 @@ def _size(facts: Facts) -> str:
 
 
 CLAIMS: dict[int, Claim] = {
-    1: Claim("BGE-M3 is the best value for ordinary Chinese retrieval.", _best_value, frozenset({"costs"})),
-    2: Claim("More parameters do not bring more Top-1.", _more_parameters),
-    3: Claim("4B and 8B win in recall and semantic richness.", _large_win),
-    4: Claim("Cost climbs steeply with size.", _cost_climbs, frozenset({"costs"})),
-    5: Claim("An instruction adds 5-10 points of Top-1.", _instruction_gain, frozenset({"instructions"})),
-    6: Claim("512 or 1024 dimensions keep most of the quality.", _fewer_dimensions, frozenset({"dimensions"})),
-    7: Claim(
-        "BGE-M3 recall + Qwen3-Reranker is the best engineering choice.", _reranking, frozenset({"costs", "reranker"})
+    1: Claim(
+        "BGE-M3 is the best value for ordinary Chinese retrieval.",
+        _best_value,
+        "--systems bge-m3 qwen3-0.6b e5-small",
+        frozenset({"costs"}),
     ),
-    8: Claim("Leaderboard first is not best in practice.", _leaderboard),
+    2: Claim("More parameters do not bring more Top-1.", _more_parameters, "--systems use-multilingual e5-small"),
+    3: Claim(
+        "4B and 8B win in recall and semantic richness.",
+        _large_win,
+        "--systems use-multilingual e5-small --labelled zh-en-topics",
+    ),
+    4: Claim(
+        "Cost climbs steeply with size.", _cost_climbs, "--systems use-multilingual e5-small", frozenset({"costs"})
+    ),
+    5: Claim(
+        "An instruction adds 5-10 points of Top-1.",
+        _instruction_gain,
+        "--systems qwen3-0.6b --instructions FILE",
+        frozenset({"instructions"}),
+    ),
+    6: Claim(
+        "512 or 1024 dimensions keep most of the quality.",
+        _fewer_dimensions,
+        "--systems e5-small use-multilingual --dims 128,256",
+        frozenset({"dimensions"}),
+    ),
+    7: Claim(
+        "BGE-M3 recall + Qwen3-Reranker is the best engineering choice.",
+        _reranking,
+        "--systems 'bge-m3 >> qwen3-reranker-0.6b' e5-small",
+        frozenset({"costs", "reranker"}),
+    ),
+    8: Claim("Leaderboard first is not best in practice.", _leaderboard, "--systems bge-m3 qwen3-0.6b"),
 }

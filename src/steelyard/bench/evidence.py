@@ -10,6 +10,7 @@ from steelyard.bench.against import Against
 from steelyard.bench.facts import COSTS, Facts, facts_of
 from steelyard.bench.result import Result
 from steelyard.cost.figure import Figure
+from steelyard.models.recipe import Recipe
 from steelyard.retrieval.expression import Leaf
 
 MARGIN = 0.05
@@ -48,10 +49,28 @@ class Evidence:
         """Of every system that was weighed."""
         return tuple(facts_of(s) for s in self.result.weighed)
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Of the queries, as far as their script tells it: ``zh`` where most hold Han characters and no kana."""
+        texts = [q.text for q in self.result.queries]
+        return ("zh",) if texts and sum(map(_looks_chinese, texts)) * 2 > len(texts) else ()
+
     def models(self) -> tuple[Facts, ...]:
-        """The systems that are one known model as it is, smallest first."""
-        found = [f for f in self.facts if isinstance(f.node, Leaf) and f.recipes and not f.node.options]
-        return tuple(sorted(found, key=lambda f: f.parameters or 0))
+        """The systems that are one known model as it is, each once, smallest first."""
+        found: dict[str, Facts] = {}
+        whole = (f for f in self.facts if isinstance(f.node, Leaf) and f.recipes and _is_whole(f.node, f.recipes[0]))
+        for f in sorted(whole, key=lambda f: len(f.name)):
+            found.setdefault(f.recipes[0].name, f)
+        return tuple(sorted(found.values(), key=lambda f: f.parameters or 0))
+
+    def able(self) -> tuple[Facts, ...]:
+        """The models that know the queries' language: of another one, to be worse here says nothing."""
+        return tuple(f for f in self.models() if not f.lacks(self.languages))
+
+    def left_out(self) -> tuple[str, ...]:
+        """A line on the models that do not know the queries' language, if there are any."""
+        unable = [f.name for f in self.models() if f.lacks(self.languages)]
+        return (f"left out, as not made for {', '.join(self.languages)}: {', '.join(unable)}",) if unable else ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +84,7 @@ class Finding:
         answer: one of three.
         why: one sentence.
         figures: what it rests on.
+        command: tests it on systems of one's own.
     """
 
     number: int
@@ -73,6 +93,7 @@ class Finding:
     answer: Answer
     why: str
     figures: tuple[str, ...] = ()
+    command: str = ""
 
 
 def together(answers: Iterable[Answer]) -> Answer:
@@ -126,3 +147,11 @@ def cost_in_words(facts: Facts, names: Sequence[str]) -> str:
 def range_(figure: Figure) -> str:
     """A figure with the range of its rounds."""
     return f"{figure.value:.3g} [{figure.low:.3g}-{figure.high:.3g}]"
+
+
+def _is_whole(leaf: Leaf, recipe: Recipe) -> bool:
+    return not leaf.options or leaf.options == (("dim", (recipe.dimension,)),)
+
+
+def _looks_chinese(text: str) -> bool:
+    return any("\u4e00" <= c <= "\u9fff" for c in text) and not any("\u3040" <= c <= "\u30ff" for c in text)

@@ -109,7 +109,7 @@ def advise(result: Result, scenario: Scenario, given: Limits | None = None, meas
         scenario=scenario,
         measure=judged,
         choice=choice.name if choice else "",
-        reason=_reason(choice, compared, narrowed, judged),
+        reason=_reason(choice, compared, narrowed, judged) if choice else _nobody(rest),
         gives_up=_gives_up(choice, compared, scenario, judged) if choice else (),
         cautions=_cautions(choice, compared, (scenario, limits, judged), result),
         candidates=(*compared, *rest),
@@ -208,9 +208,12 @@ def _choose(candidates: Sequence[Candidate], scenario: Scenario) -> tuple[Candid
     return max(left, key=lambda c: c.figure.estimate, default=None), tuple(narrowed)
 
 
-def _reason(choice: Candidate | None, compared: Sequence[Candidate], narrowed: Sequence[str], measure: str) -> str:
-    if choice is None:
-        return "No system keeps the limits."
+def _nobody(left_out: Sequence[Candidate]) -> str:
+    best = left_out[0]
+    return f"No system keeps the limits; of the best, {best.name}: {'; '.join(best.left_out)}."
+
+
+def _reason(choice: Candidate, compared: Sequence[Candidate], narrowed: Sequence[str], measure: str) -> str:
     same = [c.name for c in tied(compared) if c is not choice]
     if len(compared) == 1:
         return f"{choice.name} is the only system that keeps the limits."
@@ -242,8 +245,12 @@ def _gives_up(choice: Candidate, compared: Sequence[Candidate], scenario: Scenar
         cheapest = max(others, key=lambda c: _goodness(name, c))
         if cheapest.name != choice.name and differ(cheapest.costs[name], choice.costs[name]):
             ours, theirs = choice.costs[name].value, cheapest.costs[name].value
-            found.append(f"{COSTS[name].title}: {ours:.3g} where {cheapest.name} has {theirs:.3g}")
+            found.append(f"{cheapest.name}'s {_amount(theirs)} {COSTS[name].title}: its own is {_amount(ours)}")
     return tuple(found)
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _cautions(
@@ -254,7 +261,9 @@ def _cautions(
     measured = any(s.costs for s in result.weighed)
     for name in scenario.costs if measured else ():
         without = [c.name for c in compared if name not in c.costs]
-        if without:
+        if without and len(without) == len(compared):
+            found.append(f"{COSTS[name].title}: not known of any system, so it decides nothing")
+        elif without:
             found.append(f"{COSTS[name].title}: not known of {_some(without)}, which counts against them")
     if compared and not measured:
         found.append("costs were not measured: steelyard costs --into RESULT")
@@ -271,7 +280,7 @@ def _unproved(choice: Candidate, compared: Sequence[Candidate], measure: str, re
     if ahead and ahead.high > 0:
         found.append(
             f"{ahead.n} queries do not exclude that {ahead.name} is {100 * ahead.high:.1f} points better than "
-            f"{choice.name}: more queries can"
+            f"{choice.name}: more queries could"
         )
     if max(c.figure.low for c in compared) <= 0:
         found.append(f"by {measure}, no system is known to be right on any query: none of them may fit these texts")

@@ -101,7 +101,10 @@ def load_scenario(source: str) -> Scenario:
         raise UsageError(
             f"there is no scenario {source!r}; there is {', '.join(scenario_names())}, or your own TOML file"
         )
-    return parse_scenario(path.read_text(encoding="utf-8"), source)
+    try:
+        return parse_scenario(path.read_text(encoding="utf-8"), source)
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise DataError(f"{source} cannot be read as a scenario: {wrong}") from None
 
 
 def parse_scenario(text: str, place: str) -> Scenario:

@@ -54,7 +54,8 @@ def judge(result: Result, measure: str | None = None) -> Judgement:
     """
     systems = result.weighed
     if not systems:
-        raise ResultError("no system was weighed: " + "; ".join(f"{s.name}: {s.error}" for s in result.systems))
+        failures = "; ".join(f"{s.name}: {s.error}" for s in result.systems)
+        raise ResultError(f"no system of this result was weighed{': ' * bool(failures)}{failures}")
     judged = _measure(result, measure)
     values = {s.name: _by_query(s, result, judged) for s in systems}
     verdict = compare(values, judged, seed=result.seed)

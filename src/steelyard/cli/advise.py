@@ -61,7 +61,7 @@ class AdviseOptions:
                 storage_gb=self.max_storage_gb,
                 dimension=self.max_dimension,
                 licences=_entries(self.licences),
-                languages=_entries(self.languages),
+                languages=_entries(self.languages.casefold()),
             )
         except ValidationError as wrong:
             first = wrong.errors()[0]
@@ -90,6 +90,8 @@ def advise(*results: str, options: AdviseOptions | None = None) -> int:
         write_json([a.to_dict() for a in found])
     else:
         _show(found, whole=bool(asked.scenario))
+        if not asked.scenario:
+            _show_rest(found)
     return 0
 
 
@@ -114,8 +116,19 @@ def _show(found: list[Advice], *, whole: bool) -> None:
             print_advice(out, advice)
         else:
             print_sentence(out, advice)
-    if not whole:
-        out.print("\nWhat each rests on: --scenario NAME", style="dim")
+
+
+def _show_rest(found: list[Advice]) -> None:
+    """The scenarios that need another result, and where more stands."""
+    from steelyard.bench.scenario import load_scenario, scenario_names
+
+    out, told = console(), {a.scenario.name for a in found}
+    for scenario in (load_scenario(name) for name in scenario_names() if name not in told):
+        command = "steelyard features SYSTEM... --labelled FILE"
+        out.print(
+            f"[bold]{scenario.name}:[/bold] judged by {scenario.measure}, not measured here: {command}", soft_wrap=True
+        )
+    out.print("\nWhat each rests on: --scenario NAME", style="dim")
 
 
 def _entries(text: str) -> tuple[str, ...]:

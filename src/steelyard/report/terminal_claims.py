@@ -22,5 +22,7 @@ def print_claims(out: Console, findings: Sequence[Finding]) -> None:
         out.print(Text(f"   {finding.why}"), soft_wrap=True)
         for line in finding.figures:
             out.print(Text(f"     {line}", style="dim"), soft_wrap=True)
+        if finding.answer is Answer.OPEN:
+            out.print(Text(f"   Test it with systems and texts (--suite) of yours: {finding.command}"), soft_wrap=True)
     counts = {answer: sum(f.answer is answer for f in findings) for answer in Answer}
     out.print(Text(", ".join(f"{count} {answer}" for answer, count in counts.items() if count) + "."))

@@ -175,10 +175,9 @@ def _caption(costs: Costs) -> str:
     chance = (
         f"; {100 * luck(rounds, rounds):.0f} % of equal pairs would look different by luck" if rounds >= ROUNDS else ""
     )
-    return (
-        f"Median of {rounds} processes, ± half their range, or the range where it is wide. {SAME} cannot be told from "
-        f"the best of its column (the ranges touch{chance})."
-    )
+    middle = f"Median of {rounds} processes, ± half their range, or the range where it is wide."
+    middle = "One process, so nothing is known of the spread." if rounds == 1 else middle
+    return f"{middle} {SAME} cannot be told from the best of its column (the ranges touch{chance})."
 
 
 def _key(point: Speed) -> int:
