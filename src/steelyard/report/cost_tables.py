@@ -8,6 +8,7 @@ from steelyard.bench.result import SystemRecord
 from steelyard.cost.figure import Figure
 from steelyard.cost.record import CostRecord
 from steelyard.cost.storage import PRECISIONS, Precision
+from steelyard.report.content import Report
 from steelyard.report.numbers import MISSING, short
 from steelyard.report.tables import Table
 from steelyard.report.wording import Wording
@@ -15,8 +16,10 @@ from steelyard.report.wording import Wording
 _GB = 1e9
 
 
-def detail_tables(systems: Sequence[SystemRecord], w: Wording) -> tuple[tuple[str, Table], ...]:
-    """Title and table of each kind that any system has."""
+def detail_tables(report: Report, w: Wording) -> tuple[tuple[str, Table], ...]:
+    """Title and table of each kind that any system has; systems in the order of the main table."""
+    by_name = {s.name: s for s in report.result.weighed}
+    systems = [by_name[name] for name in report.systems]
     made = (
         (w("costs.by_precision"), storage_table(systems, w)),
         (w("costs.under_load"), load_table(systems, w)),

@@ -116,7 +116,7 @@ def _costs(report: Report, w: Wording) -> Iterator[str]:
         yield w("costs.none")
         return
     yield grid(tables.cost_table(report, w))
-    for title, table in detail_tables(report.result.weighed, w):
+    for title, table in detail_tables(report, w):
         yield f"**{title}**"
         yield grid(table)
     yield w(f"costs.source_{report.costs[0].source}")

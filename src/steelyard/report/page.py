@@ -78,7 +78,7 @@ def to_page(report: Report, w: Wording) -> str:
         "specs": _raw(safe_json({key: _bare(p.spec) for key, p in drawn.items() if key != "intervals"})),
         "lost": _raw(safe_json(lost_data(report, w))) if has_lost else "",
         "cost_table": tables.cost_table(report, w),
-        "cost_details": detail_tables(report.result.weighed, w),
+        "cost_details": detail_tables(report, w),
     }
     return str(_environment().get_template(_TEMPLATE).render(values)).encode("utf-8", "replace").decode()
 
