@@ -51,13 +51,14 @@ def fused_attend(
     if not _covered(query, key, value):
         return attend(query, key, value, runs, causal=causal, prefix=prefix)
     (rows, heads, d), key_heads, threads = query.shape, key.shape[1], torch.get_num_threads()
-    shared_key, shared_value, before = (prefix.key, prefix.value, len(prefix)) if prefix else (key, value, 0)
     single = rows < len(key)
-    blocks = _blocks(tuple(runs), single=single, causal=causal, workers=-(-4 * threads // key_heads))
-    longest = -(-(before + max(run.length for run in runs)) // PANEL) * PANEL
+    blocks, longest = _blocks(tuple(runs), single=single, causal=causal, workers=-(-4 * threads // key_heads))
+    before = len(prefix) if prefix else 0
+    longest = -(-(before + longest) // PANEL) * PANEL
     scratch = torch.empty(threads * longest * (d + -(-d // PANEL) * PANEL + TALL))
     out = torch.empty(rows, heads * d)
-    tensors = [_side_by_side(x) for x in (query, key, value, shared_key, shared_value)]
+    tensors = [_side_by_side(x) for x in (query, key, value)]
+    tensors += [_side_by_side(x) for x in (prefix.key, prefix.value)] if prefix else tensors[1:]
     addresses = [x.data_ptr() for x in (*tensors, blocks, scratch, out)]
     strides = [x.stride(0) for x in (*tensors, out)]
     counts = (before, len(blocks) * key_heads, key_heads, heads // key_heads, d, int(causal and not single))
@@ -76,8 +77,8 @@ def _side_by_side(x: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=32)
-def _blocks(runs: tuple[Run, ...], *, single: bool, causal: bool, workers: int) -> Tensor:
-    """int64[blocks, 4]: rows of each text, cut so that no block takes much more than the share of a worker."""
+def _blocks(runs: tuple[Run, ...], *, single: bool, causal: bool, workers: int) -> tuple[Tensor, int]:
+    """int64[blocks, 4]: rows of each text, cut so that none is much more than a worker's share; the longest text."""
     found = []
     total = sum(run.count * run.length**2 for run in runs)
     for run in runs:
@@ -90,7 +91,7 @@ def _blocks(runs: tuple[Run, ...], *, single: bool, causal: bool, workers: int) 
             for at in range(0, rows, size):
                 seen = at + 1 if causal and not single else run.length
                 found.append((first + at, min(size, rows - at), start, seen))
-    return torch.tensor(found)
+    return torch.tensor(found), max(run.length for run in runs)
 
 
 @cache
