@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests" / "doctor"), str(ROOT / "tests" / "engines" / "torch")]
+sys.path[:0] = [str(ROOT / "tests" / "doctor"), str(ROOT / "tests" / "engines")]
 
 import planted  # noqa: E402
 import torch  # noqa: E402

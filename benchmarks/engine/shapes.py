@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "engines" / "torch"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "engines"))
 import tokenizers_for_tests as tokenizers
 
 from steelyard.engines.checkpoint.layout import bert_shapes, qwen3_shapes
