@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from steelyard.engines.torch.kernels_fp32 import UNROLLED, fp32_kernels
 from steelyard.engines.torch.kernels_ir import PANEL
+from steelyard.engines.torch.panels import ROWS, PanelLinear
 
-_ROWS = 8 * PANEL
 
-
-class Fp32Linear:
+class Fp32Linear(PanelLinear):
     """Weight laid out once for :mod:`steelyard.engines.torch.kernels_fp32`.
 
     Args:
@@ -28,30 +26,21 @@ class Fp32Linear:
         EngineError: the processor or the system is another one.
     """
 
-    dtype = torch.float32
-
     def __init__(self, weight: Tensor, bias: Tensor | None, *, gelu: bool = False) -> None:
         self._kernels = fp32_kernels()
-        self._gelu = gelu
-        self._outputs, inputs = weight.shape
-        self._short = -inputs % UNROLLED
-        missing = -self._outputs % PANEL
-        self._panels = in_panels(pad(weight, (0, self._short, 0, missing)) if missing or self._short else weight)
-        self._bias = torch.zeros(self._outputs + missing)
-        if bias is not None:
-            self._bias[: self._outputs] = bias
+        super().__init__(weight, bias, UNROLLED, gelu=gelu)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """float32[t, o]."""
-        x = pad(x.float(), (0, self._short)) if self._short else x.float()
-        done = self._kernels.multiply(x.contiguous(), self._panels, self._bias, gelu=self._gelu)
-        return done if len(self._bias) == self._outputs else done[:, : self._outputs]
+    def _lay_out(self, weight: Tensor) -> None:
+        self._panels = in_panels(weight)
+
+    def _multiply(self, x: Tensor) -> Tensor:
+        return self._kernels.multiply(x, self._panels, self._bias, gelu=self._gelu)
 
 
 def in_panels(weight: Tensor) -> Tensor:
     """float32[o / 16, i, 16] from [o, i], some rows at a time, so that what is in between stays in the cache."""
     outputs, inputs = weight.shape
     panels = torch.empty(outputs // PANEL, inputs, PANEL)
-    for some, rows in zip(panels.split(_ROWS // PANEL), weight.split(_ROWS), strict=True):
+    for some, rows in zip(panels.split(ROWS // PANEL), weight.split(ROWS), strict=True):
         some.copy_(rows.unflatten(0, (-1, PANEL)).transpose(1, 2))
     return panels

@@ -13,16 +13,15 @@ from math import isqrt
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from steelyard.engines.torch.kernels_int16 import STEP, int16_kernels
 from steelyard.engines.torch.kernels_ir import PANEL
+from steelyard.engines.torch.panels import ROWS, PanelLinear
 
 _NORM = 46_000
-_ROWS = 8 * PANEL
 
 
-class Int16Linear:
+class Int16Linear(PanelLinear):
     """Weight and tokens in 16 bits, multiplied in whole numbers; float32 comes out.
 
     Args:
@@ -35,38 +34,22 @@ class Int16Linear:
         EngineError: the processor or the system is another one.
     """
 
-    dtype = torch.float32
-
     def __init__(self, weight: Tensor, bias: Tensor | None, *, gelu: bool = False) -> None:
         self._kernels = int16_kernels()
-        self._gelu = gelu
-        self._outputs, self._inputs = weight.shape
-        self._short = -self._inputs % STEP
-        missing = -self._outputs % PANEL
-        self._limit = norm_limit(self._inputs + self._short)
-        self._panels, self._steps = self._packed(_padded(weight, missing, self._short))
-        self._bias = torch.zeros(len(self._steps)) if bias is None else pad(bias.float(), (0, missing)).clone()
+        super().__init__(weight, bias, STEP, gelu=gelu)
 
-    def _packed(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Panels and steps, some rows at a time, so that what is in between stays in the cache."""
+    def _lay_out(self, weight: Tensor) -> None:
         outputs, inputs = weight.shape
-        panels = torch.empty(outputs // PANEL, inputs // 2, PANEL, 2, dtype=torch.int16)
-        steps = torch.empty(outputs)
-        for at in range(0, outputs, _ROWS):
-            rows, steps[at : at + _ROWS] = self._kernels.quantise(weight[at : at + _ROWS].float(), self._limit)
-            panels[at // PANEL : (at + _ROWS) // PANEL] = in_panels(rows)
-        return panels, steps
+        self._limit = norm_limit(inputs)
+        self._panels = torch.empty(outputs // PANEL, inputs // 2, PANEL, 2, dtype=torch.int16)
+        self._steps = torch.empty(outputs)
+        for at in range(0, outputs, ROWS):
+            rows, self._steps[at : at + ROWS] = self._kernels.quantise(weight[at : at + ROWS].float(), self._limit)
+            self._panels[at // PANEL : (at + ROWS) // PANEL] = in_panels(rows)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """float32[t, o]."""
-        x = pad(x.float(), (0, self._short)) if self._short else x.float()
-        rows = self._kernels.quantise(x.contiguous(), self._limit)
-        done = self._kernels.multiply(rows, (self._panels, self._steps), self._bias, gelu=self._gelu)
-        return done if len(self._bias) == self._outputs else done[:, : self._outputs]
-
-
-def _padded(weight: Tensor, rows: int, columns: int) -> Tensor:
-    return pad(weight, (0, columns, 0, rows)) if rows or columns else weight
+    def _multiply(self, x: Tensor) -> Tensor:
+        rows = self._kernels.quantise(x, self._limit)
+        return self._kernels.multiply(rows, (self._panels, self._steps), self._bias, gelu=self._gelu)
 
 
 def norm_limit(inputs: int) -> int:

@@ -191,6 +191,10 @@ class Code:
         bits = [b.shl(b.add(whole, self.same(127)), self.same(23)) for whole in wholes]
         return [b.fmul(x, b.bitcast(scale, self.floats)) for x, scale in zip(small, bits, strict=True)]
 
+    def lesser(self, b: Any, left: Any, right: Any) -> Any:
+        """The lesser of two whole numbers."""
+        return b.select(b.icmp_signed("<", left, right), left, right)
+
     def larger(self, b: Any, left: Any, right: Any) -> Any:
         """The larger of two; the right one where either is not a number."""
         return b.select(b.fcmp_ordered(">", left, right), left, right)
