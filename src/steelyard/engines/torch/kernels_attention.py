@@ -279,7 +279,3 @@ class AttentionCode(Code):
                 )
 
             self.tiled(b, self.whole(0), rows, call)
-
-    def smaller(self, b: Any, left: Any, right: Any) -> Any:
-        """The smaller of two whole numbers."""
-        return b.select(b.icmp_signed("<", left, right), left, right)

@@ -107,9 +107,9 @@ class Fp32Code(Code):
         job = self.job(b, function.args[0], *_MULTIPLY)
         first, last = self.share(b, b.sdiv(job["n"], self.whole(PANEL)))
         with self.loop(b, self.whole(0), job["m"], self.whole(_BLOCK)) as start:
-            stop = self.lesser(b, b.add(start, self.whole(_BLOCK)), job["m"])
+            stop = self.smaller(b, b.add(start, self.whole(_BLOCK)), job["m"])
             with self.loop(b, self.whole(0), job["k"], self.whole(_DEPTH)) as begun:
-                depth = self.lesser(b, self.whole(_DEPTH), b.sub(job["k"], begun))
+                depth = self.smaller(b, self.whole(_DEPTH), b.sub(job["k"], begun))
                 with self.loop(b, first, last, self.whole(1)) as panel:
                     self._column(b, job, tiles, (start, stop, begun, depth, panel))
             with b.if_then(b.icmp_signed("!=", job["gelu"], self.whole(0))):

@@ -141,7 +141,7 @@ class Int16Code(Code):
         job = self.job(b, function.args[0], *_MULTIPLY)
         first, last = self.share(b, b.sdiv(job["n"], self.whole(PANEL)))
         with self.loop(b, self.whole(0), job["m"], self.whole(_BLOCK)) as start:
-            stop = self.lesser(b, b.add(start, self.whole(_BLOCK)), job["m"])
+            stop = self.smaller(b, b.add(start, self.whole(_BLOCK)), job["m"])
             with self.loop(b, first, last, self.whole(1)) as panel:
                 self._column(b, job, tiles, (start, stop, panel))
             with b.if_then(b.icmp_signed("!=", job["gelu"], self.whole(0))):

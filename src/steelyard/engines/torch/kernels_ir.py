@@ -191,8 +191,8 @@ class Code:
         bits = [b.shl(b.add(whole, self.same(127)), self.same(23)) for whole in wholes]
         return [b.fmul(x, b.bitcast(scale, self.floats)) for x, scale in zip(small, bits, strict=True)]
 
-    def lesser(self, b: Any, left: Any, right: Any) -> Any:
-        """The lesser of two whole numbers."""
+    def smaller(self, b: Any, left: Any, right: Any) -> Any:
+        """The smaller of two whole numbers."""
         return b.select(b.icmp_signed("<", left, right), left, right)
 
     def larger(self, b: Any, left: Any, right: Any) -> Any:
