@@ -19,7 +19,8 @@ from steelyard.errors import EndpointError, UsageError
 from steelyard.models.recipe import Recipe, Sources
 from steelyard.serving.gateway.cache import VectorLru
 from steelyard.serving.gateway.service import GatewayConfig, gateway_service
-from steelyard.serving.gateway.upstream import Retries, Upstream
+from steelyard.serving.gateway.upstream import Upstream
+from steelyard.serving.gateway.upstreams import Retries
 from steelyard.serving.models import Wanted
 from steelyard.serving.settings import Behaviour, Limits
 from steelyard.text.key import key_of

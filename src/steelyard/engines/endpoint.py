@@ -51,11 +51,11 @@ class Endpoint:
         retry: how long to keep trying.
 
     Raises:
-        UsageError: not an http or https URL.
+        UsageError: not an http or https URL, or a key that no header can hold.
     """
 
     def __init__(self, url: str, key: str | None, timeout: float, connections: int, retry: RetryPolicy) -> None:
-        given = _parse(url)
+        given, key = _parse(url), checked_key(key)
         self.shown = str(given.copy_with(username=None, password=None))
         """The URL as it may be shown: without user and password."""
         self._secrets = tuple(s for s in (key, given.password) if s)
@@ -187,6 +187,18 @@ def retry_after(value: str) -> float | None:
             when = when.replace(tzinfo=UTC)
         seconds = (when - datetime.now(UTC)).total_seconds()
     return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def checked_key(key: str | None) -> str | None:
+    """A key as it can be sent, without the ends of lines that files and environments leave on it; None for none.
+
+    Raises:
+        UsageError: it holds what no HTTP header may; the key is not shown.
+    """
+    key = (key or "").strip()
+    if not all(" " < c <= "~" for c in key):
+        raise UsageError("the API key holds a space, a control character or a letter outside ASCII; copy it again")
+    return key or None
 
 
 def _parse(url: str) -> httpx.URL:

@@ -22,7 +22,7 @@ def read_vectors(answer: Any, count: int, dimension: int | None, shown: str) -> 
     data = answer.get("data") if isinstance(answer, dict) else None
     rows = [_vector(item.get("embedding")) for item in _ordered(data, count, shown)]
     sizes = {len(row) for row in rows}
-    if len(sizes) != 1 or (dimension is not None and sizes != {dimension}):
+    if sizes == {0} or len(sizes) != 1 or (dimension is not None and sizes != {dimension}):
         wanted = f"{dimension} were expected" if dimension else "one size was expected"
         raise EndpointError(
             f"{shown} gave vectors of {sorted(sizes)} dimensions where {wanted}; it serves another model, or cuts"
@@ -32,7 +32,7 @@ def read_vectors(answer: Any, count: int, dimension: int | None, shown: str) -> 
         raise EndpointError(f"{shown} gave a vector that is not finite; serve the model in bfloat16 or float32")
     usage = answer.get("usage")
     tokens = usage.get("total_tokens", usage.get("prompt_tokens")) if isinstance(usage, dict) else 0
-    return vectors, tokens if isinstance(tokens, int) else 0
+    return vectors, max(tokens, 0) if isinstance(tokens, int) else 0
 
 
 def read_scores(answer: Any, count: int, shown: str) -> Scores:

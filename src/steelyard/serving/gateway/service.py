@@ -14,8 +14,10 @@ from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe, recipe_names
 from steelyard.serving.gateway.cache import VectorLru
 from steelyard.serving.gateway.fit import Fitter
-from steelyard.serving.gateway.models import Remote, RemoteEmbedder, RemoteReranker, is_called, listed
-from steelyard.serving.gateway.upstream import Retries, Upstream, Upstreams
+from steelyard.serving.gateway.models import RemoteEmbedder, RemoteReranker
+from steelyard.serving.gateway.names import Remote, is_called, listed
+from steelyard.serving.gateway.upstream import Calls, Upstream
+from steelyard.serving.gateway.upstreams import Retries, Upstreams
 from steelyard.serving.keys import Keys
 from steelyard.serving.metrics import Metrics
 from steelyard.serving.models import Wanted, codec_of, tokenizer_of
@@ -23,13 +25,18 @@ from steelyard.serving.service import Service
 from steelyard.serving.settings import Behaviour, Limits
 from steelyard.serving.tokens import Codec, NoCodec
 
+_LEAST = 1 << 20
+_A_TEXT = (
+    1 << 19
+)  # bytes of an answer: 8,192 decimal numbers, or a document that a reranker repeats, with room to spare
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
     """What the gateway does with its upstreams.
 
     Attributes:
-        urls: where they are; all have the same models.
+        urls: where they are; a model is asked of those that list it.
         key: sent to all of them.
         cache_bytes: memory for vectors of earlier texts.
         batch: texts a request at the most.
@@ -62,7 +69,7 @@ class GatewayHost:
 
     async def stop(self) -> None:
         """Closes the connections."""
-        await self._upstreams.close()
+        await self._upstreams.calls.close()
 
     async def ready(self) -> str | None:
         """None when any upstream answers."""
@@ -83,7 +90,8 @@ def gateway_service(
     """
     metrics = Metrics()
     members = [Upstream.read(url, config.key) for url in config.urls]
-    upstreams = Upstreams(members, metrics, config.retries, limits.queue_requests)
+    calls = Calls(metrics, _LEAST + config.batch * _A_TEXT)
+    upstreams = Upstreams(members, calls, config.retries, limits.queue_requests)
     remotes = [r for one in wanted for r in _named(one, config)] or discover(members, config)
     cache = VectorLru(config.cache_bytes)
     embedders = {
@@ -108,7 +116,7 @@ def discover(members: Sequence[Upstream], config: GatewayConfig) -> list[Remote]
     for member in members:
         for name, kind in _ask_models(member).items():
             recipe = next((r for r in recipes if is_called(name, r)), None)
-            found[name] = Remote(name, recipe, name, config.batch, kind)
+            found[name] = Remote(name, recipe, None, config.batch, kind)
     if not found:
         shown = ", ".join(m.shown for m in members)
         raise EndpointError(f"{shown}: no list of models at /models; name the models, steelyard serve RECIPE=ITS_NAME")

@@ -1,25 +1,29 @@
-"""One server behind the gateway, and several of them as one."""
+"""One server behind the gateway: how it stands, and how it is called."""
 
 from __future__ import annotations
 
-import asyncio
+import json
+import math
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import orjson
 
-from steelyard.engines.endpoint import AGAIN, retry_after
-from steelyard.errors import UsageError
+from steelyard.engines.endpoint import AGAIN, checked_key, retry_after
+from steelyard.errors import EndpointError, UsageError
 from steelyard.serving.failures import HttpFailure
 from steelyard.serving.metrics import Metrics
 
-T = TypeVar("T")
+ABOUT_TEXTS = frozenset({400, 413, 422})
+"""Statuses that speak of the request; every other refusal speaks of the server, and another one may take it."""
 _CONNECT_SECONDS = 5.0
 _LONGEST_REST = 30.0
+_LONGEST_HOLD = 300.0
+_DOUBLINGS = 8
+_LIST_SECONDS = 10.0
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a fault
@@ -39,43 +43,38 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault
 
     def failure(self) -> HttpFailure:
         """What the caller is told: 400 where the request is at fault, 502 where the setting up is."""
-        if self.status in (400, 413, 422):
+        if self.status in ABOUT_TEXTS:
             return HttpFailure(400, f"the upstream refuses this: {self.said}", code="upstream_refused")
         return HttpFailure(502, str(self), code="upstream_failed")
 
 
-class _Passing(Exception):  # noqa: N818 - never leaves this module
+class Passing(Exception):  # noqa: N818 - never leaves the gateway
     """A failure that another upstream, or a moment, may mend."""
 
-    def __init__(self, said: str, wait: float | None = None) -> None:
+    def __init__(self, said: str, wait: float | None = None, busy: bool = False) -> None:
         self.said = said
         self.wait = wait
+        self.busy = busy
         super().__init__(said)
 
 
-@dataclass(frozen=True, slots=True)
-class Retries:
-    """How often each upstream is asked, and the first wait between rounds, in seconds; it doubles each time."""
-
-    rounds: int = 4
-    wait: float = 0.2
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Upstream:
     """One server.
 
     Attributes:
         base: where its OpenAI API begins, e.g. ``http://gpu1:30000/v1``.
         key: sent as bearer token.
-        rests_until: not asked before, unless all rest.
-        failures: in a row.
+        held_until: not asked before, because it said so itself.
+        rests_until: not asked before, unless all rest; then by one request at a time until one succeeds.
+        failures: rests in a row.
         under_way: requests now.
         memory: what was learnt of its ways, by topic.
     """
 
     base: httpx.URL
     key: str | None = None
+    held_until: float = 0.0
     rests_until: float = 0.0
     failures: int = 0
     under_way: int = 0
@@ -86,7 +85,7 @@ class Upstream:
         """From what was typed: ``http://host:port`` gets ``/v1``, another path stays as it is.
 
         Raises:
-            UsageError: not an http or https URL.
+            UsageError: not an http or https URL, or a key that no header can hold.
         """
         try:
             parsed = httpx.URL(url)
@@ -95,7 +94,7 @@ class Upstream:
         if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query:
             raise UsageError("--upstream: give a URL such as http://localhost:8000/v1, without a query")
         path = parsed.path.rstrip("/") or "/v1"
-        return cls(parsed.copy_with(path=path), key or None)
+        return cls(parsed.copy_with(path=path), checked_key(key))
 
     @property
     def shown(self) -> str:
@@ -109,57 +108,43 @@ class Upstream:
             stem, path = stem.removesuffix("/v1"), path[1:]
         return self.base.copy_with(path=f"{stem}{path}")
 
-    def failed(self, wait: float | None) -> None:
-        """Rests for ``wait`` seconds, or longer each time."""
-        self.failures += 1
-        rest = min(0.5 * 2 ** (self.failures - 1), _LONGEST_REST) if wait is None else wait
-        self.rests_until = time.monotonic() + rest
+    def hidden(self, text: str) -> str:
+        """``text`` without this upstream's key and password; servers repeat what they were sent."""
+        for secret in filter(None, (self.key, self.base.password)):
+            text = text.replace(secret, "***")
+        return text
+
+    def failed(self, wait: float | None = None) -> None:
+        """Rests, longer each time; or is held for the ``wait`` seconds that it asked for itself.
+
+        Requests that fail side by side are one failure.
+        """
+        now = time.monotonic()
+        if wait is not None:
+            self.held_until = max(self.held_until, now + min(wait, _LONGEST_HOLD))
+        if now >= self.rests_until:
+            self.failures += 1
+        rest = min(0.5 * 2 ** min(self.failures - 1, _DOUBLINGS), _LONGEST_REST) if wait is None else wait
+        self.rests_until = max(self.rests_until, now + min(rest, _LONGEST_HOLD))
 
     def worked(self) -> None:
         """Is asked again as any other."""
         self.failures = 0
-        self.rests_until = 0.0
+        self.rests_until = self.held_until
 
 
-Ask = Callable[["Upstream"], Awaitable[T]]
-"""One question that any upstream may answer."""
-
-
-class Upstreams:
-    """Several servers as one: the least busy is asked first, the others when it fails.
+class Calls:
+    """Calls servers over HTTP.
 
     Args:
-        members: at least one.
         metrics: told of every call.
-        retries: how long to keep trying.
-        places: requests of clients at once; more are answered with 429.
+        largest: bytes of an answer at the most.
     """
 
-    def __init__(
-        self, members: Sequence[Upstream], metrics: Metrics, retries: Retries | None = None, places: int = 1024
-    ) -> None:
-        self.members = tuple(members)
+    def __init__(self, metrics: Metrics, largest: int = 64 << 20) -> None:
         self._metrics = metrics
-        self._retries = retries or Retries()
-        self._places = places
-        self.inside = 0
+        self._largest = largest
         self._client: httpx.AsyncClient | None = None
-
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Holds one of the places while a client's request is served.
-
-        Raises:
-            HttpFailure: 429, all are taken.
-        """
-        if self.inside >= self._places:
-            message = f"{self.inside} requests are under way already; try again in 1 s"
-            raise HttpFailure(429, message, None, "queue_full", 1)
-        self.inside += 1
-        try:
-            yield
-        finally:
-            self.inside -= 1
 
     async def close(self) -> None:
         """Closes the connections; the next call opens new ones."""
@@ -167,36 +152,23 @@ class Upstreams:
             await self._client.aclose()
             self._client = None
 
-    async def ask(self, one: Ask[T]) -> T:
-        """The first good answer of any member.
-
-        Raises:
-            Refusal: the request itself was refused.
-            HttpFailure: 502, when nobody answered after all attempts.
-        """
-        said: dict[str, str] = {}
-        for attempt in range(self._retries.rounds):
-            for upstream in self._by_ease():
-                try:
-                    return await self._once(upstream, one)
-                except _Passing as passing:
-                    upstream.failed(passing.wait)
-                    said[upstream.shown] = passing.said
-            if attempt + 1 < self._retries.rounds:
-                await asyncio.sleep(self._pause(attempt))
-        reasons = "; ".join(f"{shown}: {reason}" for shown, reason in said.items())
-        raise HttpFailure(502, f"no upstream answered ({reasons})", code="upstream_failed", retry_after=5)
-
-    async def alive(self) -> bool:
-        """Whether any member answers anything at all."""
-        return any(await asyncio.gather(*(self._answers(u) for u in self.members)))
+    async def listed(self, upstream: Upstream) -> Any:
+        """What ``/models`` of one member says, at most ten seconds old; None when it says nothing."""
+        at, answer = upstream.memory.get("list", (-math.inf, None))
+        if time.monotonic() - at > _LIST_SECONDS:
+            answer = await self.get(upstream, "/models")
+            upstream.memory["list"] = (time.monotonic(), answer)
+        return answer
 
     async def get(self, upstream: Upstream, path: str) -> Any:
         """The JSON at ``path`` of one member; None when there is none."""
         try:
-            answer = await self._http().get(upstream.url(path), headers=_headers(upstream), timeout=_CONNECT_SECONDS)
+            request = self._http().build_request(
+                "GET", upstream.url(path), headers=_headers(upstream), timeout=_CONNECT_SECONDS
+            )
+            answer = await self._send(upstream, request)
             return orjson.loads(answer.content) if answer.is_success else None
-        except (httpx.TransportError, orjson.JSONDecodeError):
+        except (httpx.RequestError, orjson.JSONDecodeError, EndpointError):
             return None
 
     async def post(self, upstream: Upstream, path: str, body: Mapping[str, Any]) -> Any:
@@ -204,48 +176,50 @@ class Upstreams:
 
         Raises:
             Refusal: a status that stays.
+            EndpointError: what came is no JSON, or too large.
         """
+        content = orjson.dumps(body)
+        request = self._http().build_request("POST", upstream.url(path), content=content, headers=_headers(upstream))
         try:
-            answer = await self._http().post(upstream.url(path), content=orjson.dumps(body), headers=_headers(upstream))
-        except httpx.TransportError as wrong:
+            answer = await self._send(upstream, request)
+        except httpx.RequestError as wrong:
             self._metrics.called(upstream.shown, "failed")
-            raise _Passing(f"no answer ({type(wrong).__name__})") from None
+            why = upstream.hidden(f"{type(wrong).__name__} {wrong}"[:200].strip())
+            raise Passing(f"no answer ({why})") from None
         if answer.status_code in AGAIN:
             self._metrics.called(upstream.shown, "failed")
-            raise _Passing(f"status {answer.status_code}", retry_after(answer.headers.get("Retry-After", "")))
+            wait = retry_after(answer.headers.get("Retry-After", ""))
+            raise Passing(f"status {answer.status_code}", wait, answer.status_code == 429)
         if not answer.is_success:
             self._metrics.called(upstream.shown, "refused")
-            raise Refusal(answer.status_code, _said(answer), upstream.shown)
+            raise Refusal(answer.status_code, upstream.hidden(_said(answer)), upstream.shown)
         self._metrics.called(upstream.shown, "ok")
-        try:
-            return orjson.loads(answer.content)
-        except orjson.JSONDecodeError:
-            raise Refusal(answer.status_code, "no JSON", upstream.shown) from None
+        return _read(answer, upstream)
 
-    async def _once(self, upstream: Upstream, one: Ask[T]) -> T:
-        upstream.under_way += 1
+    async def _send(self, upstream: Upstream, request: httpx.Request) -> httpx.Response:
+        """An answer with its content, as far as that is not too large."""
+        answer = await self._http().send(request, stream=True)
+        content = bytearray()
         try:
-            answer = await one(upstream)
+            async for piece in answer.aiter_bytes():
+                content += piece
+                if len(content) > self._largest:
+                    raise EndpointError(f"{upstream.shown} answered with more than {self._largest:,} bytes")
         finally:
-            upstream.under_way -= 1
-        upstream.worked()
-        return answer
+            await answer.aclose()
+        headers = {k: v for k, v in answer.headers.items() if k in ("retry-after", "location", "content-type")}
+        return httpx.Response(answer.status_code, headers=headers, content=bytes(content))
 
-    def _by_ease(self) -> list[Upstream]:
-        now = time.monotonic()
-        awake = [u for u in self.members if u.rests_until <= now] or list(self.members)
-        return sorted(awake, key=lambda u: u.under_way)
-
-    def _pause(self, attempt: int) -> float:
-        soonest = min(u.rests_until for u in self.members) - time.monotonic()
-        return max(self._retries.wait * 2.0**attempt, min(soonest, _LONGEST_REST))
-
-    async def _answers(self, upstream: Upstream) -> bool:
+    async def status(self, upstream: Upstream) -> int | None:
+        """With what ``/models`` of a server is answered; None when it is not."""
         try:
-            await self._http().get(upstream.url("/models"), headers=_headers(upstream), timeout=_CONNECT_SECONDS)
-        except httpx.TransportError:
-            return False
-        return True
+            url, headers = upstream.url("/models"), _headers(upstream)
+            async with self._http().stream("GET", url, headers=headers, timeout=_CONNECT_SECONDS) as answer:
+                return answer.status_code
+        except httpx.PoolTimeout:
+            return 429  # so much is under way that it could not be asked
+        except httpx.RequestError:
+            return None
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:
@@ -262,12 +236,27 @@ def _headers(upstream: Upstream) -> dict[str, str]:
     return headers
 
 
+def _read(answer: httpx.Response, upstream: Upstream) -> Any:
+    """The JSON of an answer, NaN and infinities included: who reads the numbers says better what they mean."""
+    try:
+        return orjson.loads(answer.content)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(answer.content)
+    except (ValueError, RecursionError):
+        start = upstream.hidden(" ".join(answer.text[:400].split())[:120])
+        raise EndpointError(f"{upstream.shown} answered with what is no JSON: {start!r}") from None
+
+
 def _said(answer: httpx.Response) -> str:
-    """The message of an error body, whichever way it is nested."""
+    """The message of an error body, whichever way it is nested; where a redirect leads."""
+    if answer.has_redirect_location:
+        return f"it lives at {answer.headers['Location'][:300]}; give that address as --upstream"
     try:
         body = orjson.loads(answer.content)
     except orjson.JSONDecodeError:
-        return answer.text[:300]
+        return " ".join(answer.text[:600].split())[:300]
     for step in ("error", "message", "detail"):
         if isinstance(body, dict) and step in body:
             body = body[step]
