@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from steelyard.types import Vectors
 
-_OVERHEAD = 200  # bytes of Python objects around one vector, roughly
+_OVERHEAD = 350  # bytes of Python objects around one vector, measured
 
 
 class VectorLru:
