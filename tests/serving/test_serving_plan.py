@@ -160,7 +160,7 @@ def test_a_late_request_is_dropped_and_named() -> None:
 
 
 def test_the_bounds_of_the_queue() -> None:
-    planner = Planner(QueueLimits(requests=3, tokens=100))
+    planner = Planner(QueueLimits(requests=4, tokens=100))
     planner.admit(Request(1, "a", Lane.BULK, "x", (500,)))
     with pytest.raises(QueueFull, match="500 tokens are waiting"):
         planner.admit(Request(2, "b", Lane.BULK, "x", (1,)))
@@ -169,9 +169,25 @@ def test_the_bounds_of_the_queue() -> None:
     with pytest.raises(QueueFull, match="40 tokens of yours"):
         planner.admit(Request(4, "a", Lane.BULK, "x", (11,)))
     planner.admit(Request(5, "b", Lane.BULK, "x", (30,)))
-    planner.admit(Request(6, "c", Lane.BULK, "x", (30,)))
-    with pytest.raises(QueueFull, match="3 requests"):
-        planner.admit(Request(7, "d", Lane.BULK, "x", (1,)))
+    planner.admit(Request(6, "c", Lane.BULK, "x", (20,)))
+    planner.admit(Request(7, "c", Lane.BULK, "x", (1,)))
+    with pytest.raises(QueueFull, match="4 requests"):
+        planner.admit(Request(8, "d", Lane.BULK, "x", (1,)))
+
+
+def test_one_client_cannot_take_all_places_with_requests_that_cost_nothing() -> None:
+    planner = Planner(QueueLimits(requests=8, tokens=10**6))
+    for i in range(4):
+        planner.admit(Request(i, "greedy", Lane.QUERY, "x", (1,)))
+    with pytest.raises(QueueFull, match="4 requests of yours"):
+        planner.admit(Request(4, "greedy", Lane.QUERY, "x", (1,)))
+    planner.admit(Request(5, "modest", Lane.QUERY, "x", (1,)))
+    planner.drop(0)
+    planner.admit(Request(6, "greedy", Lane.QUERY, "x", (1,)))
+    while planner.next_batch(lambda _: 1) is not None:
+        pass
+    for i in range(10, 14):
+        planner.admit(Request(i, "greedy", Lane.QUERY, "x", (1,)))
 
 
 def test_a_stream_of_newcomers_does_not_starve_an_old_client() -> None:

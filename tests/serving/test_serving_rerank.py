@@ -73,3 +73,17 @@ def test_what_is_refused(http: httpx.Client, path: str, body: dict[str, Any], st
     assert answer.status_code == status
     with pytest.raises(AssertionError, match=words):
         raise AssertionError(answer.json()["error"]["message"])
+
+
+def test_flags_in_quotes_as_some_clients_send_them(http: httpx.Client) -> None:
+    body = {"query": "a", "documents": ["a", "b"], "return_documents": "true", "return_len": "true"}
+    answer = http.post("/v1/rerank", json=body)
+    assert sorted(r["document"]["text"] for r in answer.json()["results"]) == ["a", "b"]
+    answer = http.post("/v1/rerank", json=body | {"return_documents": "False"})
+    assert all("document" not in r for r in answer.json()["results"])
+    assert http.post("/v1/rerank", json=body | {"return_documents": "maybe"}).status_code == 400
+
+
+def test_tokens_stand_where_each_client_looks(http: httpx.Client) -> None:
+    answer = http.post("/v1/rerank", json={"query": "a", "documents": ["a", "b"]}).json()
+    assert answer["meta"]["tokens"] == {"input_tokens": answer["usage"]["total_tokens"], "output_tokens": 0}

@@ -37,7 +37,7 @@ class GatedEncoder(BaseEncoder):
         self.entered = threading.Semaphore(0)
         self.batches: list[list[str]] = []
         self.gate.set()
-        self.failure: Exception = ValueError("bad text")
+        self.failure: BaseException = ValueError("bad text")
 
     @property
     def info(self) -> EngineInfo:
@@ -170,6 +170,17 @@ def test_one_bad_text_fails_alone(serve, engine, pool) -> None:
     assert running.result().status_code == 200
 
 
+def test_a_panic_in_rust_is_answered_and_the_thread_goes_on(serve, engine, pool) -> None:
+    class PanicException(BaseException):  # what pyo3 raises is no Exception
+        pass
+
+    engine.failure = PanicException("index out of bounds")
+    ask = start(serve, engine)
+    answer = ask("bad", timeout=5)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "engine_failed")
+    assert rows(ask("fine", timeout=5)).shape == (1, 32)
+
+
 def test_an_engine_without_weights_says_so_once(serve, engine, pool) -> None:
     ask = start(serve, engine)
     engine.failure = WeightsError("model.safetensors is cut off; fetch it again")
@@ -179,7 +190,7 @@ def test_an_engine_without_weights_says_so_once(serve, engine, pool) -> None:
 
 
 def test_a_full_queue_answers_429_with_retry_after(serve, engine, pool) -> None:
-    ask = start(serve, engine, queue_requests=2)
+    ask = start(serve, engine, queue_requests=4)  # of which one client may hold two
     running = hold(ask, engine, pool)
     waiting = [pool.submit(ask, f"{i}") for i in range(2)]
     until(lambda: queue_length(ask) == 2)
@@ -228,7 +239,9 @@ def test_a_body_that_never_ends_is_given_up(serve, engine) -> None:
             "POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
         )
         sock.sendall(head.encode() + b'{"model"')
-        assert sock.recv(4096).startswith(b"HTTP/1.1 408")
+        answer = sock.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"connection: close" in answer.lower()
 
 
 def test_keys_are_asked_for_everywhere_but_at_the_health_endpoints(serve, engine, tmp_path: Path) -> None:
@@ -243,6 +256,10 @@ def test_keys_are_asked_for_everywhere_but_at_the_health_endpoints(serve, engine
     for key in ("sk-aaaaaaaaaaaaaaaa", "sk-bbbbbbbbbbbbbbbb"):
         headers = {"Authorization": f"Bearer {key}"}
         assert httpx.post(f"{url}/v1/embeddings", json=ask, headers=headers).status_code == 200
+    right = ("Authorization", "Bearer sk-aaaaaaaaaaaaaaaa")
+    for headers in ([right, ("Authorization", "Bearer wrong")], [("Authorization", "Bearer wrong"), right]):
+        assert httpx.post(f"{url}/v1/embeddings", json=ask, headers=headers).status_code == 401
+    assert httpx.get(f"{url}/v1/models", headers={b"Authorization": b"Bearer \xff\xc3\xa9"}).status_code == 401
     codes = {path: httpx.get(url + path).status_code for path in ("/health", "/ready", "/metrics", "/docs", "/x")}
     assert codes == {"/health": 200, "/ready": 200, "/metrics": 401, "/docs": 401, "/x": 401}
 
@@ -254,6 +271,7 @@ def test_keys_are_asked_for_everywhere_but_at_the_health_endpoints(serve, engine
         ("# only\n", "holds no key"),
         ("short", ":1: write NAME KEY"),
         ("a b sk-aaaaaaaaaaaaaaaa", ":1: write NAME KEY"),
+        ("a 钥匙钥匙钥匙钥匙钥匙钥匙钥匙钥匙", ":1: a key goes into an HTTP header"),
         ("a sk-aaaaaaaaaaaaaaaa\nb sk-aaaaaaaaaaaaaaaa", ":2: this name or key is there already"),
     ],
 )
@@ -264,6 +282,13 @@ def test_a_file_of_keys_that_cannot_be_used(tmp_path: Path, text: str, words: st
         Keys.read(file)
     with pytest.raises(DataError, match="cannot be read"):
         Keys.read(tmp_path / "none")
+
+
+def test_a_file_of_keys_from_windows(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_bytes(b"\xef\xbb\xbfsk-aaaaaaaaaaaaaaaa\r\nbob sk-bbbbbbbbbbbbbbbb\r\n")
+    assert Keys.read(file).name_of("sk-aaaaaaaaaaaaaaaa") == "key 1"
+    assert Keys.read(file).name_of("sk-bbbbbbbbbbbbbbbb") == "bob"
 
 
 def test_no_text_and_no_key_reaches_the_log(serve, engine, pool, caplog: pytest.LogCaptureFixture) -> None:

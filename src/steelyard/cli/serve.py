@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from steelyard.cli.output import console
+from steelyard.errors import UsageError
 from steelyard.serving.settings import Limits
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class ServeOptions:
     token_arrays: str = "model"  # noqa: S105 - not a secret
     batch_seconds: float = 0.1
     drain: float = 300.0
+
+    def __post_init__(self) -> None:
+        """Refuses a time that cannot pass."""
+        if not self.drain >= 0:
+            raise UsageError(f"--drain must be 0 or more, not {self.drain}")
 
 
 @Parameter(name="*")
@@ -91,7 +97,7 @@ def serve(
     """
     from steelyard.engines.packages import require
 
-    for module in ("fastapi", "uvicorn", "pybase64", "prometheus_client"):
+    for module in ("fastapi", "uvicorn", "httptools", "pybase64", "prometheus_client"):
         require(module, "steelyard serve", "serve")
     from steelyard.serving.app import build_app
     from steelyard.serving.run import Address, listen, serve_app
@@ -146,6 +152,8 @@ def _behaviour(options: ServeOptions) -> Behaviour:
 
 
 def _announce(service: Service, options: ServeOptions, port: int) -> None:
+    from steelyard.serving.run import Address, written
+
     err = console(stderr=True)
     for name, model in (service.embedders | service.rerankers).items():  # type: ignore[operator]
         card = model.card
@@ -153,4 +161,4 @@ def _announce(service: Service, options: ServeOptions, port: int) -> None:
         err.print(f"{name}: {card.kind} on {card.backend}{size}", markup=False)
     if options.keys is None and options.host not in ("127.0.0.1", "::1", "localhost"):
         err.print(f"anyone who reaches {options.host} may use this server; --keys FILE asks for a key", markup=False)
-    err.print(f"http://{options.host}:{port}/v1   (API page: /docs, metrics: /metrics)", markup=False)
+    err.print(f"http://{written(Address(options.host, port))}/v1   (API page: /docs, metrics: /metrics)", markup=False)

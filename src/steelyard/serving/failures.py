@@ -42,6 +42,8 @@ class HttpFailure(HTTPException):
         kind = _TYPES.get(self.status, "invalid_request_error" if self.status < 500 else "server_error")
         error = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
         headers = {"Retry-After": str(self.retry_after)} if self.retry_after is not None else {}
+        if self.status == 408:
+            headers["Connection"] = "close"  # the rest of the body may come for ever
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         return Response(orjson.dumps({"error": error}), self.status, headers, "application/json")
@@ -66,6 +68,14 @@ def failure_of(wrong: BaseException, place: str = "") -> HttpFailure:
     if isinstance(wrong, SteelyardError):
         return HttpFailure(500, f"{prefix}{wrong}", code="engine_failed")
     return HttpFailure(500, f"{prefix}the engine failed ({type(wrong).__name__})", code="engine_failed")
+
+
+def place_of(wrong: BaseException) -> str:
+    """``file:line`` where it was raised, for the log, which must not hold its message: that may hold a text."""
+    frame = wrong.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame is not None else "unknown place"
 
 
 class ItemFailure(Exception):  # noqa: N818 - carries the failure of one text

@@ -6,8 +6,11 @@ import asyncio
 import json
 import logging
 import math
+import re
 import time
+import uuid
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
 import orjson
@@ -18,7 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from steelyard.serving.failures import HttpFailure
+from steelyard.serving.failures import HttpFailure, place_of
 from steelyard.serving.service import Caller, Service
 from steelyard.serving.settings import Limits
 from steelyard.serving.wire.base import ErrorAnswer
@@ -31,6 +34,9 @@ FAILURES: dict[int | str, dict[str, Any]] = {
     "5XX": {"model": ErrorAnswer, "description": "The server is at fault, busy past the deadline, or stopping"},
 }
 _TIMEOUT_HEADERS = ("x-request-timeout", "x-stainless-read-timeout", "x-stainless-timeout")
+_LARGE = 1 << 18
+"""Bytes of a body that is read in another thread: 16 MB of small arrays take seconds, and others want answers."""
+_REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 _log = logging.getLogger("steelyard.serving")
 
 
@@ -48,18 +54,30 @@ class JsonRoute(APIRoute):
         answers: TypeAdapter[Any] = TypeAdapter(self.response_model)
         bare = self.response_model_exclude_none
 
-        async def handle(request: Request) -> Response:
-            content = await request.body()
+        def read(content: bytes) -> Any:
             try:
-                body = bodies.validate_python(read_json(content) if content and _says_json(request) else None)
+                return bodies.validate_python(read_json(content) if content else None)
             except ValidationError as wrong:
                 raise _explained(wrong.errors(include_input=False, include_url=False)) from None
+
+        async def handle(request: Request) -> Response:
+            content = await request.body()
+            _check_coding(request)
+            content = content if _says_json(request) else b""
+            body = read(content) if len(content) < _LARGE else await asyncio.to_thread(read, content)
             done = await endpoint(body, request)
             if isinstance(done, Response):
                 return done
             return Response(answers.dump_json(done, exclude_none=bare), media_type="application/json")
 
         return handle
+
+
+def _check_coding(request: Request) -> None:
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding != "identity":
+        message = f"the body is sent as {coding[:20]!r}; send it without Content-Encoding"
+        raise HttpFailure(415, message, code="content_encoding")
 
 
 def _says_json(request: Request) -> bool:
@@ -159,38 +177,45 @@ async def _gone(request: Request) -> None:
 
 
 class Guard:
-    """ASGI middleware: key, size and pace of a request, its metrics, and a last resort for what nobody foresaw."""
+    """ASGI middleware: key, size, pace and id of a request, its metrics, and a last resort for what nobody foresaw."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
         self._service = service
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 0
+        if scope["method"] == "HEAD":  # GET without its body, which the server leaves out
+            scope = {**scope, "method": "GET"}
+        began, status, name, body = time.perf_counter(), 0, _request_id(scope), _Body()
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), (b"x-request-id", name)]}
             await send(message)
 
         try:
             self._admit(scope)
-            await self._app(scope, self._bounded(scope, receive), sending)
+            await self._app(scope, self._bounded(body, receive), sending)
         except HttpFailure as failure:
             await failure.response()(scope, receive, sending)
         except ClientDisconnect:  # before its body was here; nobody reads an answer
             status = 499
             self._service.metrics.abandoned()
-        except Exception as wrong:  # noqa: BLE001 - the message may hold a text, so only the kind is logged
-            _log.error("request failed: %s in %s", type(wrong).__name__, _route(scope))
+        except Exception as wrong:  # noqa: BLE001 - the message may hold a text, so only kind and place are logged
+            what, place = type(wrong).__name__, place_of(wrong)
+            _log.error("request %s to %s failed: %s at %s", name.decode(), _route(scope), what, place)
             if not status:
-                await HttpFailure(500, "the server failed; its log says where").response()(scope, receive, sending)
+                message = "the server failed; its log says where, under the answer's X-Request-Id"
+                await HttpFailure(500, message).response()(scope, receive, sending)
         finally:
+            self._held -= body.size
             self._service.metrics.answered(_route(scope), status, time.perf_counter() - began)
 
     def _admit(self, scope: Scope) -> None:
@@ -198,7 +223,8 @@ class Guard:
         state = scope.setdefault("state", {})
         state["client"] = scope["client"][0] if scope.get("client") else "local"
         if self._service.keys is not None and scope["path"] not in OPEN_PATHS:
-            kind, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+            given = [value for header, value in scope["headers"] if header == b"authorization"]
+            kind, _, key = (given[0] if len(given) == 1 else b"").decode("latin-1").partition(" ")
             name = self._service.keys.name_of(key.strip()) if kind.lower() == "bearer" else None
             if name is None:
                 raise HttpFailure(401, "send a key of this server: Authorization: Bearer KEY", code="invalid_api_key")
@@ -207,23 +233,25 @@ class Guard:
         if length.isdigit() and int(length) > self._service.limits.max_body:
             raise self._too_large()
 
-    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
+    def _bounded(self, body: _Body, receive: Receive) -> Receive:
         limits = self._service.limits
         ends = time.monotonic() + limits.body_seconds
-        size, complete = 0, False
 
         async def receiving() -> Message:
-            nonlocal size, complete
-            if complete:
+            if body.complete:
                 return await receive()
             try:
                 message = await asyncio.wait_for(receive(), max(ends - time.monotonic(), 0.001))
             except TimeoutError:
                 raise HttpFailure(408, f"the body did not arrive within {limits.body_seconds:g} s") from None
-            size += len(message.get("body", b""))
-            complete = not message.get("more_body", False)
-            if size > limits.max_body:
+            more = len(message.get("body", b""))
+            body.size += more
+            self._held += more
+            body.complete = not message.get("more_body", False)
+            if body.size > limits.max_body:
                 raise self._too_large()
+            if self._held > limits.all_bodies and self._held > body.size:  # one alone is bounded by its own limit
+                raise HttpFailure(429, "the server holds too many large requests; try again", None, "queue_full", 1)
             return message
 
         return receiving
@@ -231,6 +259,20 @@ class Guard:
     def _too_large(self) -> HttpFailure:
         limit = self._service.limits.max_body
         return HttpFailure(413, f"the body is larger than {limit:,} bytes; send fewer texts at once", code="too_large")
+
+
+@dataclass(slots=True)
+class _Body:
+    """How much of a request's body is here, and whether it is all."""
+
+    size: int = 0
+    complete: bool = False
+
+
+def _request_id(scope: Scope) -> bytes:
+    """The caller's own, where it has one that may stand in a log."""
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex.encode()
 
 
 def _route(scope: Scope) -> str:

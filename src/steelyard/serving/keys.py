@@ -24,10 +24,10 @@ class Keys:
         """One key a line, ``NAME KEY`` or the key alone; lines that begin with ``#`` are comments.
 
         Raises:
-            DataError: no such file, no key in it, a key that occurs twice or is shorter than 16 characters.
+            DataError: no such file, no key in it; a key that occurs twice, is shorter than 16 characters or not ASCII.
         """
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as wrong:
             raise DataError(f"{path}: the keys cannot be read: {wrong}") from None
         keys: dict[str, str] = {}
@@ -38,6 +38,8 @@ class Keys:
             name, key = (f"key {number}", words[0]) if len(words) == 1 else (words[0], words[-1])
             if len(words) > 2 or len(key) < 16:
                 raise DataError(f"{path}:{number}: write NAME KEY, the key of 16 characters or more")
+            if not key.isascii():
+                raise DataError(f"{path}:{number}: a key goes into an HTTP header: write it in ASCII")
             if name in keys or key in keys.values():
                 raise DataError(f"{path}:{number}: this name or key is there already")
             keys[name] = key

@@ -69,7 +69,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class QueueLimits:
-    """How much may wait: requests, tokens, and the share of the tokens that one client may hold."""
+    """How much may wait: requests, tokens, and the share of either that one client may hold."""
 
     requests: int
     tokens: int
@@ -165,6 +165,7 @@ class Planner:
         self._lanes = {lane: _LaneQueue() for lane in Lane}
         self._waiting: dict[int, _Waiting] = {}
         self._held: dict[str, int] = {}
+        self._asked: dict[str, int] = {}
         self._due: list[tuple[float, int]] = []
         self._done = 0
         self._streak: tuple[Lane, int] = (Lane.BULK, 0)
@@ -184,15 +185,18 @@ class Planner:
         Raises:
             QueueFull: a bound is met; a request that is too large for the bounds comes in when nothing waits.
         """
-        cost, held = sum(request.costs), self._held.get(request.client, 0)
+        cost, held, asked = sum(request.costs), self._held.get(request.client, 0), self._asked.get(request.client, 0)
         if len(self._waiting) >= self._limits.requests:
             raise QueueFull(f"{len(self._waiting)} requests are waiting already")
+        if asked and asked + 1 > self._limits.requests * self._limits.client_share:
+            raise QueueFull(f"{asked} requests of yours are waiting already")
         if self.tokens and self.tokens + cost > self._limits.tokens:
             raise QueueFull(f"about {self.tokens:,} tokens are waiting already")
         if held and held + cost > self._limits.tokens * self._limits.client_share:
             raise QueueFull(f"about {held:,} tokens of yours are waiting already")
         waiting = _Waiting(request)
         self._waiting[request.id] = waiting
+        self._asked[request.client] = asked + 1
         if request.lane is Lane.BULK:  # in tokens run, so that no clock is needed
             self._promise(self._done + SLACK * (self.tokens + cost), request.id)
         self._lanes[request.lane].add(waiting)
@@ -200,9 +204,9 @@ class Planner:
 
     def drop(self, request: int) -> bool:
         """Forgets what has not run of a request; False when nothing of it waits."""
-        waiting = self._waiting.pop(request, None)
-        if waiting is None:
+        if request not in self._waiting:
             return False
+        waiting = self._leave(request)
         self._count(waiting.request.client, -waiting.left())
         self._lanes[waiting.request.lane].remove(waiting)
         return True
@@ -232,7 +236,7 @@ class Planner:
             cost += request.costs[item]
             self._count(request.client, -request.costs[item])
             if item + 1 == len(request.costs):
-                del self._waiting[request.id]
+                self._leave(request.id)
         batch = Batch(taken[0][0].request.group, lane, tuple(runs.values()), cost)
         self._done += cost
         others_wait = any(queue.clients for other, queue in self._lanes.items() if other is not lane)
@@ -265,6 +269,14 @@ class Planner:
             self._due = [(d, i) for d, i in self._due if i in self._waiting]
             heapq.heapify(self._due)
         heapq.heappush(self._due, (due, request))
+
+    def _leave(self, request: int) -> _Waiting:
+        waiting = self._waiting.pop(request)
+        client = waiting.request.client
+        self._asked[client] -= 1
+        if not self._asked[client]:
+            del self._asked[client]
+        return waiting
 
     def _count(self, client: str, tokens: int) -> None:
         self.tokens += tokens

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import math
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from steelyard.errors import UsageError
+from steelyard.serving.connection import BoundedHttp
+
+_MOST_FILES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +28,33 @@ class Address:
     port: int = 30000
 
 
+def written(address: Address) -> str:
+    """As it stands in a URL."""
+    return f"[{address.host}]:{address.port}" if ":" in address.host else f"{address.host}:{address.port}"
+
+
 def listen(address: Address) -> socket.socket:
     """A listening socket.
 
     Raises:
         UsageError: the address cannot be had.
     """
+    if not address.host:
+        raise UsageError("--host is empty: 127.0.0.1 is this machine alone, 0.0.0.0 and :: are all of its addresses")
+    if not 0 <= address.port < 1 << 16:
+        raise UsageError(f"--port must be from 0 to 65535, not {address.port}")
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         return socket.create_server((address.host, address.port), family=family, backlog=2048)
     except OSError as wrong:
         raise UsageError(
-            f"cannot listen on {address.host}:{address.port}: {wrong.strerror or wrong}. "
-            "Another --port, or --port 0 for a free one"
+            f"cannot listen on {written(address)}: {wrong.strerror or wrong}. "
+            "Another --host or --port; --port 0 takes a free one"
         ) from None
 
 
 def serve_app(app: ASGIApp, sock: socket.socket, drain_seconds: float) -> None:
-    """Serves until SIGTERM or SIGINT; then accepts nothing new and finishes what is under way.
+    """Serves until SIGTERM, SIGINT or a hang-up; then accepts nothing new and finishes what is under way.
 
     Args:
         app: the application.
@@ -52,13 +66,17 @@ def serve_app(app: ASGIApp, sock: socket.socket, drain_seconds: float) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
-        timeout_keep_alive=75,  # longer than the pools of common clients, which otherwise write into a closed socket
+        http=BoundedHttp,
+        ws="none",
+        timeout_keep_alive=math.ceil(BoundedHttp.head_seconds),
         timeout_graceful_shutdown=int(drain_seconds),
         lifespan="on",
     )
     _settle_garbage()
-    with _quiet_signals():
-        uvicorn.Server(config).run(sockets=[sock])
+    _allow_connections()
+    server = uvicorn.Server(config)
+    with _quiet_signals(), _ending_at_hang_up(server):
+        server.run(sockets=[sock])
 
 
 def _settle_garbage() -> None:
@@ -80,3 +98,28 @@ def _quiet_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _ending_at_hang_up(server: uvicorn.Server) -> Iterator[None]:
+    """A terminal that is closed ends the server as SIGTERM does, unless somebody, as nohup does, wants otherwise."""
+    if not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGHUP, server.handle_exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def _allow_connections() -> None:
+    """As many open connections as the system lets this process have: the usual 1,024 are soon taken by idle ones."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from steelyard.errors import MissingExtraError, ModelError
-from steelyard.serving.failures import HttpFailure, ItemFailure
+from steelyard.serving.failures import HttpFailure, ItemFailure, place_of
 from steelyard.serving.memory import Spare, give_back
 from steelyard.serving.plan import Batch, Lane, Planner, QueueFull, QueueLimits, Request
 
@@ -310,7 +310,7 @@ def attempt(work: Work, group: Hashable, texts: Sequence[str]) -> list[object]:
     except (ModelError, MissingExtraError) as wrong:
         _report(wrong)
         return [wrong] * len(texts)
-    except Exception as wrong:  # noqa: BLE001 - whatever an engine raises is answered, never fatal to the thread
+    except BaseException as wrong:  # noqa: BLE001 - a panic in Rust, as in tokenizers, is no Exception; all are answered
         if len(texts) == 1:
             _report(wrong)
             return [wrong]
@@ -320,9 +320,4 @@ def attempt(work: Work, group: Hashable, texts: Sequence[str]) -> list[object]:
 
 
 def _report(wrong: BaseException) -> None:
-    """Kind and place only: messages may hold texts."""
-    frame = wrong.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame is not None else "unknown place"
-    _log.error("an engine failed: %s at %s", type(wrong).__name__, place)
+    _log.error("an engine failed: %s at %s", type(wrong).__name__, place_of(wrong))

@@ -20,6 +20,7 @@ class Limits:
         queue_tokens: tokens waiting at once, by estimate; one client may hold half of them.
         deadline: seconds a request may take before it is given up with 503.
         body_seconds: seconds a client may take to send its body.
+        all_bodies: bytes of the bodies of all requests under way; more are answered with 429.
     """
 
     max_texts: int = 2048
@@ -29,11 +30,12 @@ class Limits:
     queue_tokens: int = 1 << 20
     deadline: float = 120.0
     body_seconds: float = 30.0
+    all_bodies: int = 256 << 20
 
     def __post_init__(self) -> None:
         """Refuses limits that let nothing through."""
         for field in fields(self):
-            if getattr(self, field.name) <= 0:
+            if not getattr(self, field.name) > 0:  # NaN is not
                 raise UsageError(f"--{field.name.replace('_', '-')} must be above 0, not {getattr(self, field.name)}")
 
 
@@ -50,3 +52,8 @@ class Behaviour:
     default_role: Role = Role.DOCUMENT
     truncate: bool = False
     batch_seconds: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Refuses a time that no call can take."""
+        if not self.batch_seconds > 0:
+            raise UsageError(f"--batch-seconds must be above 0, not {self.batch_seconds}")

@@ -59,7 +59,7 @@ def read_texts(body: EmbeddingRequest, model: EmbeddingModel, limits: Limits) ->
         raise HttpFailure(
             400, f"{len(body.input):,} inputs; this server takes {limits.max_texts:,}", "input", "too_many"
         )
-    texts = [t if isinstance(t, str) else model.decode(t) for t in body.input]
+    texts = [t if isinstance(t, str) else model.decode([int(token) for token in t]) for t in body.input]
     check_lengths(texts, limits, "input")
     return texts
 

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import orjson
 import pybase64
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from steelyard.serving.wire.base import CountingNumber, Usage, WireAnswer, WireRequest
 from steelyard.types import Role, Vectors
 
-TokenArray = list[int]
+TokenArray = list[int | float]
+"""Whole numbers, of which JSON has one kind: 5.0 is a token id."""
 _TOKEN: dict[str, Any] = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
 _TOKENS: dict[str, Any] = {"type": "array", "items": _TOKEN, "minItems": 1}
 _INPUT_SCHEMA: dict[str, Any] = {
@@ -45,9 +46,9 @@ def _read_input(value: Any) -> list[str] | list[TokenArray]:
     if all(isinstance(v, str) for v in value):
         return _no_empty(value)
     if all(map(_is_token, value)):
-        return [[int(v) for v in value]]
+        return [value]
     if all(isinstance(v, list) and all(map(_is_token, v)) for v in value):
-        return [[int(t) for t in v] for v in _no_empty(value)]
+        return _no_empty(value)
     raise PydanticCustomError("input", "must hold strings only, or token ids only (integers from 0 to 2147483647)")
 
 
@@ -69,7 +70,7 @@ class EmbeddingRequest(WireRequest):
     """OpenAI's request; ``input_type``, ``instruction`` and ``truncate`` are this server's own."""
 
     input: Annotated[
-        list[str] | list[TokenArray], BeforeValidator(_read_input), WithJsonSchema(_INPUT_SCHEMA, mode="validation")
+        list[str] | list[TokenArray], PlainValidator(_read_input), WithJsonSchema(_INPUT_SCHEMA, mode="validation")
     ]
     model: str = Field(description="a model of GET /v1/models, or NAME:query and NAME:document to say the input type")
     encoding_format: Literal["float", "base64"] | None = Field(None, description="float unless said otherwise")

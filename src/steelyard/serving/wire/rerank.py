@@ -50,6 +50,20 @@ Text = Annotated[str, Field(min_length=1)]
 TopN = CountingNumber | None
 
 
+def _flag(value: Any) -> Any:
+    return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
+
+
+Flag = (
+    Annotated[
+        bool,
+        BeforeValidator(_flag),  # RAGFlow sends "true" to what it takes for Xinference
+        WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["true", "false"]}]}),
+    ]
+    | None
+)
+
+
 @dataclass(frozen=True, slots=True)
 class RerankTask:
     """What every spelling asks for.
@@ -93,7 +107,7 @@ class RerankRequest(WireRequest):
     query: Text
     documents: Documents
     top_n: TopN = None
-    return_documents: bool | None = None
+    return_documents: Flag = None
     instruction: str | None = Field(None, description="the task, for models that take one")
     instruct: str | None = Field(None, description="DashScope's word for instruction")
 
@@ -129,11 +143,19 @@ class ApiVersion(WireAnswer):
     version: str = "2"
 
 
+class MetaTokens(WireAnswer):
+    """Tokens read, by estimate, where FastGPT looks for them."""
+
+    input_tokens: int
+    output_tokens: int = 0
+
+
 class RerankMeta(WireAnswer):
     """What Cohere's clients read."""
 
     api_version: ApiVersion = ApiVersion()
     billed_units: BilledUnits = BilledUnits()
+    tokens: MetaTokens
 
 
 class RerankUsage(WireAnswer):
@@ -151,7 +173,7 @@ class RerankAnswer(WireAnswer):
     model: str
     results: list[RerankItem]
     usage: RerankUsage
-    meta: RerankMeta = RerankMeta()
+    meta: RerankMeta
 
 
 def answer(judged: Sequence[Judged], model: str, tokens: int) -> RerankAnswer:
@@ -161,6 +183,7 @@ def answer(judged: Sequence[Judged], model: str, tokens: int) -> RerankAnswer:
         model=model,
         results=items(judged),
         usage=RerankUsage(prompt_tokens=tokens, total_tokens=tokens),
+        meta=RerankMeta(tokens=MetaTokens(input_tokens=tokens)),
     )
 
 
@@ -178,9 +201,9 @@ class TeiRequest(WireRequest):
     query: Text
     texts: Texts
     model: str | None = None
-    return_text: bool | None = None
-    raw_scores: bool | None = Field(None, description="taken and ignored: scores are as the engine gives them")
-    truncate: bool | None = None
+    return_text: Flag = None
+    raw_scores: Flag = Field(None, description="taken and ignored: scores are as the engine gives them")
+    truncate: Flag = None
 
     def task(self) -> RerankTask:
         """What is meant."""
@@ -206,7 +229,7 @@ class DashScopeParameters(WireRequest):
     """DashScope's ``parameters``."""
 
     top_n: TopN = None
-    return_documents: bool | None = None
+    return_documents: Flag = None
     instruct: str | None = None
 
 
