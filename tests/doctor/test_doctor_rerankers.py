@@ -50,7 +50,7 @@ class Server:
 
 
 def recipe_of(folder: Path) -> Recipe:
-    return checkpoints.recipe("qwen3-reranker-0.6b", folder, parameters=0, lookup_parameters=None)
+    return checkpoints.recipe("qwen3-reranker-0.6b", folder, parameters=0, lookup_parameters=None, examples=())
 
 
 def full(recipe: Recipe):

@@ -17,6 +17,7 @@ from steelyard.doctor.cost import cost, target_hits
 from steelyard.doctor.dimensions import check_dimensions
 from steelyard.doctor.exact import compare_with_reference
 from steelyard.doctor.finding import Cost, Diagnosis, Fault, Finding, Sureness, in_order
+from steelyard.doctor.published import askable, check_published
 from steelyard.doctor.target import OneByOne, RefusedError
 from steelyard.doctor.templates import check_sides, check_silent_side, check_token_count
 from steelyard.doctor.truncation import check_truncation
@@ -29,6 +30,7 @@ CHECKS: Mapping[str, Check] = {
     "count of tokens": check_token_count,
     "templates of both sides": check_sides,
     "texts that say no side": check_silent_side,
+    "published figures": check_published,
     "right vectors": compare_with_reference,
     "ranking of easy pairs": check_ranking,
     "dimensions": check_dimensions,
@@ -52,6 +54,10 @@ _NEEDS_RIGHT_VECTORS = (
     "without them pooling, closing tokens, swapped templates, quantisation, dtype and another model of the same size "
     "show only where they break something; give --reference with a golden file or the folder of the same checkpoint"
 )
+_NEEDS_MORE_THAN_FIGURES = (
+    "weights in 5 to 8 bits, dtype and what only other texts would show are not told by the published figures; give "
+    "--reference with a golden file or the folder of the same checkpoint"
+)
 _BATCHES = (Fault.ORDER, Fault.BATCH)
 
 
@@ -68,7 +74,10 @@ def diagnose(case: Case, before: Sequence[Finding] = ()) -> Diagnosis:
     findings, skipped, made, whole = list(before), [], [], case
     for name, check in CHECKS.items():
         if name == "right vectors" and case.reference is None:
-            skipped.append(f"{name}: {_NEEDS_RIGHT_VECTORS}")
+            agrees = any(f.fault is Fault.AS_PUBLISHED for f in findings)
+            skipped.append(f"{name}: {_NEEDS_MORE_THAN_FIGURES if agrees else _NEEDS_RIGHT_VECTORS}")
+            continue
+        if name == "published figures" and not askable(case.recipe, case.target.templates):
             continue
         try:
             found = check(case)
@@ -103,19 +112,37 @@ def _ranked(case: Case) -> tuple[float, Cost | None]:
 
 
 def _explained(findings: list[Finding], *, exact: bool) -> list[Finding]:
-    """Weaker guesses in the light of the comparison with right vectors.
+    """Weaker guesses in the light of the comparison with right vectors, or else with the published figures.
 
     Where it named the cause, or found nothing, other guesses are dropped. Where it found only that the vectors are
     others, a guess that would explain them becomes likely.
     """
     if not exact:
-        return findings
+        return _by_figures(findings)
     unlike = any(f.fault is Fault.UNLIKE_REFERENCE for f in findings)
     kept = []
     for f in findings:
         guess = f.fault in _EXPLAINED and f.sure < Sureness.CERTAIN and "reference" not in f.evidence
         if guess and unlike:
             kept.append(replace(f, sure=Sureness.LIKELY))
-        elif not guess:
+        elif not guess and f.fault is not Fault.AS_PUBLISHED:
             kept.append(f)
     return kept
+
+
+def _by_figures(findings: list[Finding]) -> list[Finding]:
+    """A model that gives the published figures ranks as it was made to, and its tokens are right however counted.
+
+    Where it does not give them, a guess that would explain it becomes likely, and not to rank is the consequence.
+    """
+    faults = {f.fault: f.sure for f in findings}
+    if Fault.AS_PUBLISHED in faults:
+        return [f for f in findings if not _is_guess(f)]
+    if faults.get(Fault.UNLIKE_PUBLISHED) != Sureness.LIKELY:
+        return findings
+    return [replace(f, sure=Sureness.LIKELY) if _is_guess(f) else f for f in findings]
+
+
+def _is_guess(found: Finding) -> bool:
+    """Whether published figures say more: of ranking, and of what the count of tokens only makes possible."""
+    return found.fault is Fault.DOES_NOT_RANK or (found.fault in _EXPLAINED and found.sure == Sureness.POSSIBLE)

@@ -36,7 +36,9 @@ class Fault(StrEnum):
     QUANTISED = "quantisation-loss"
     DTYPE = "dtype"
     UNLIKE_REFERENCE = "unlike-reference"
+    UNLIKE_PUBLISHED = "unlike-published"
     DOES_NOT_RANK = "does-not-rank"
+    AS_PUBLISHED = "as-published"
 
 
 class Sureness(IntEnum):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steelyard.doctor.cost import cost
 from steelyard.doctor.finding import Diagnosis, Fault, Finding, Sureness, in_order
 from steelyard.doctor.probes import DOCUMENTS, PAIRS
+from steelyard.doctor.published import Distance, as_published, farthest, named, of_the_reference, unlike_published
 from steelyard.doctor.small_suite import Hits
 from steelyard.doctor.target import RerankTarget, Templates
 from steelyard.doctor.truncation import ROOM, TAIL, Words, end_of_reading, long_text
 from steelyard.engines.protocol import Reranker
-from steelyard.models.recipe import Recipe
+from steelyard.models.recipe import Example, Recipe
 from steelyard.types import Scores
 
 _QUERIES = 6
@@ -107,6 +109,9 @@ def diagnose_judge(case: JudgeCase, before: Sequence[Finding] = ()) -> Diagnosis
     findings = [*before, *_order(case), *check_judge_truncation(case)]
     checks = ["order and batches", "end of long documents"]
     price = None
+    if case.recipe.examples:
+        findings += check_published_scores(case)
+        checks.append("published figures")
     if case.reference is None:
         findings += _points(table)
         checks.append("which way scores point")
@@ -119,6 +124,20 @@ def diagnose_judge(case: JudgeCase, before: Sequence[Finding] = ()) -> Diagnosis
     return Diagnosis(
         case.target.name, case.recipe.name, name, in_order(findings), tuple(checks), skipped, float(first.mean()), price
     )
+
+
+def check_published_scores(case: JudgeCase) -> list[Finding]:
+    """Whether the published scores come out; of the reference where there is one, which is what else is trusted."""
+    reference, recipe = case.reference, case.recipe
+    if reference is not None:
+        return of_the_reference(_published(recipe, lambda q, d: reference.table(recipe, [q], d)[0]))
+    own = _published(recipe, case.score)
+    if own.share <= 1:
+        moved = "a prompt left out, yes and no swapped, a wrong head and another model"
+        return [as_published(own, moved)]
+    found = [named(f, own, _published(recipe, score)) for f, score in _undoing(case)]
+    causes = "the prompt (template), the tokens of yes and no, the head or the weights are not this reranker's"
+    return [next((f for f in found if f is not None), None) or unlike_published(own, causes)]
 
 
 def check_judge_truncation(case: JudgeCase) -> list[Finding]:
@@ -188,6 +207,28 @@ def _exact(case: JudgeCase, reference: JudgeReference, table: Scores) -> list[Fi
     return [Finding(finding.fault, sure, finding.what, seen, finding.mend)]
 
 
+def _published(recipe: Recipe, score: Callable[[str, Sequence[str]], Scores]) -> Distance:
+    def figures(example: Example) -> NDArray[np.float64]:
+        return np.stack([_probabilities(score(q, example.documents)) for q in example.queries])
+
+    wanted = [e.model_copy(update={"figures": _probabilities(np.array(e.figures)).tolist()}) for e in recipe.examples]
+    return farthest(wanted, map(figures, recipe.examples))
+
+
+def _undoing(case: JudgeCase) -> Iterator[tuple[Finding, Callable[[str, Sequence[str]], Scores]]]:
+    """Faults, and scores as they would be without each."""
+    sure, target, recipe = Sureness.CERTAIN, case.target, case.recipe
+    yield _swapped("", sure), lambda q, d: 1 - _probabilities(case.score(q, d)).astype(np.float32)
+    if recipe.architecture != "qwen3":
+        return
+    if case.target.templates == "client":
+        yield _twice(), target.rerank
+        return
+    what = "the prompt is missing: query and document are read as bare text, which this model was not trained on"
+    missing = Finding(Fault.RERANK_TEMPLATE_MISSING, sure, what, "", _TEMPLATE)
+    yield missing, lambda q, d: target.rerank(recipe.render_query(q), [recipe.render_document(t) for t in d])
+
+
 def _hits(table: Scores) -> Hits:
     found: Hits = table.argmax(axis=1) == np.arange(len(table))
     return found
@@ -222,9 +263,13 @@ def _doubled(recipe: Recipe, reference: JudgeReference) -> tuple[Scores, Finding
     """The prompt of the client inside the prompt of the server."""
     documents = [recipe.render_document(d) for d in DOCUMENTS[:_QUERIES]]
     scores = reference.table(recipe, [recipe.render_query(p.query) for p in PAIRS[:_QUERIES]], documents)
+    return scores, _twice()
+
+
+def _twice() -> Finding:
     what = "the prompt stands twice: the server puts it on again, which the client has put on"
     mend = "Send bare texts (--templates server), or start the server without a template"
-    return scores, Finding(Fault.TEMPLATE_DOUBLED, Sureness.CERTAIN, what, "", mend)
+    return Finding(Fault.TEMPLATE_DOUBLED, Sureness.CERTAIN, what, "", mend)
 
 
 def _scores(reference: JudgeReference, recipe: Recipe) -> Scores:
@@ -232,10 +277,14 @@ def _scores(reference: JudgeReference, recipe: Recipe) -> Scores:
 
 
 def _distance(found: Scores, wanted: Scores) -> float:
-    """Mean absolute difference of probabilities; raw logits are first turned into probabilities."""
-    outside = found.min() < 0 or found.max() > 1
-    scores = 1 / (1 + np.exp(-found.astype(np.float64))) if outside else found.astype(np.float64)
-    return float(np.abs(scores - wanted).mean())
+    """Mean absolute difference of probabilities."""
+    return float(np.abs(_probabilities(found) - wanted).mean())
+
+
+def _probabilities(scores: Scores | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores as they are, or of logits, of which some lie outside 0 to 1, the probabilities."""
+    exact: NDArray[np.float64] = scores.astype(np.float64)
+    return 1 / (1 + np.exp(-exact)) if exact.min() < 0 or exact.max() > 1 else exact
 
 
 def _swapped(seen: str, sure: Sureness) -> Finding:

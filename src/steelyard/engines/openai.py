@@ -101,7 +101,7 @@ class OpenAIConfig:
         """Of what is asked for; without the key."""
         recipe = self.recipe
         what = [endpoint.shown, self.model, self.dimension, self.query_template, self.document_template]
-        what += [recipe.model_dump_json(exclude={"title", "notes", "published"})] if recipe else []
+        what += [recipe.model_dump_json(exclude={"title", "notes", "published", "examples"})] if recipe else []
         digest = hashlib.sha256(json.dumps(what, ensure_ascii=False).encode()).hexdigest()
         return f"{self.model}/openai/{digest[:16]}"
 

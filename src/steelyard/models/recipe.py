@@ -41,6 +41,32 @@ class Published(BaseModel):
     contaminated: bool = Field(False, description="the benchmark's data is among the model's training data")
 
 
+class Example(BaseModel):
+    """Texts that somebody ran the model on, and the figures that were printed: evidence that needs no weights.
+
+    A figure is the cosine of a query and a document; of a reranker its score, a probability, or all of them logits.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    queries: tuple[str, ...] = Field(min_length=1)
+    documents: tuple[str, ...] = Field(min_length=1)
+    figures: tuple[tuple[float, ...], ...] = Field(description="a row for each query, a figure for each document")
+    instruction: str | None = Field(None, description="of the queries; None for the recipe's own, empty for none")
+    within: float = Field(
+        0.005,
+        gt=0,
+        description="difference that 16-bit numbers and the printing's own make; of probabilities in a reranker",
+    )
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Self:
+        if [len(row) for row in self.figures] != [len(self.documents)] * len(self.queries):
+            raise ValueError(f"figures must be {len(self.queries)} rows of {len(self.documents)}")
+        return self
+
+
 class Recipe(BaseModel):
     """A frozen description of a model, loaded from TOML (see ``models/catalog``).
 
@@ -75,6 +101,7 @@ class Recipe(BaseModel):
     )
     trained_on: tuple[str, ...] = Field((), description="benchmarks whose training data the model has seen")
     published: tuple[Published, ...] = ()
+    examples: tuple[Example, ...] = ()
     sources: Sources = Sources()
     backends: tuple[str, ...] = Field((), description="backends that can run it, preferred first")
     notes: str = ""
