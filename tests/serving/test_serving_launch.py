@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from steelyard.errors import EndpointError, EngineError, UsageError
 from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe, recipe_names
 from steelyard.serving.launch.commands import Launch, launch_of, template_path
-from steelyard.serving.launch.process import Patience, check, running
+from steelyard.serving.launch.process import Patience, check, hold, running, stop
 
 QUICK = Patience(20, 0.05)
 SERVER = """
@@ -203,7 +204,7 @@ def test_the_command_prints_and_runs(tmp_path: Path, script: Path) -> None:
     port = free_port()
     vllm.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {sys.executable} {script} {port} {log} right\n')
     vllm.chmod(0o755)
-    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HTTP_PROXY": "http://127.0.0.1:9"}
     command = [*steelyard, "launch", "vllm", "qwen3-reranker-0.6b", "--run", "--port", str(port)]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
@@ -216,3 +217,121 @@ def test_the_command_prints_and_runs(tmp_path: Path, script: Path) -> None:
     lines = log.read_text().splitlines()
     assert lines[0].startswith("serve Qwen/Qwen3-Reranker-0.6B")
     assert lines[-1] == "stopped"
+
+
+CLI = [sys.executable, "-c", "import sys; from steelyard.cli import main; sys.exit(main())"]
+
+
+def as_bash_reads(line: str) -> list[str]:
+    read = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True)
+    return read.stdout.decode().split("\0")[:-1]
+
+
+@pytest.mark.parametrize("server", ["sglang", "vllm"])
+def test_every_line_is_read_by_a_shell_as_it_is_meant(server: str) -> None:
+    launches = []
+    for model in recipe_names():
+        try:
+            launches.append(launch_of(server, load_recipe(model), 1, '/m/it\'s $HOME `x` "y"/:smile:/模型 \\n'))
+        except UsageError:
+            continue
+    words = [word for launch in launches for word in launch.command]
+    assert as_bash_reads(" ".join(shlex.join(launch.command) for launch in launches)) == words
+    assert len(launches) > 5
+
+
+def test_the_printed_line_is_the_command_to_the_letter() -> None:
+    odd = "/m/it's :smile: [bold]x[/bold] $HOME 模型" + "x" * 200
+    printed = subprocess.run(
+        [*CLI, "launch", "vllm", "qwen3-0.6b", "--checkpoint", odd], capture_output=True, text=True
+    )
+    assert as_bash_reads(printed.stdout) == list(launch_of("vllm", load_recipe("qwen3-0.6b"), 30000, odd).command)
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_a_port_that_is_none(port: int) -> None:
+    with pytest.raises(UsageError, match="--port must be from 1 to 65535"):
+        launch_of("vllm", load_recipe("qwen3-0.6b"), port)
+
+
+def test_the_checkpoint_of_a_recipe_that_was_read_from_a_folder() -> None:
+    recipe = load_recipe("qwen3-0.6b")
+    own = recipe.model_copy(update={"sources": recipe.sources.model_copy(update={"folder": "/models/tuned"})})
+    assert launch_of("vllm", own, 1).model == "/models/tuned"
+
+
+def test_a_port_that_another_server_has_is_refused(script: Path) -> None:
+    launch = fake_launch(script)
+    with (
+        socket.create_server(("127.0.0.1", launch.port)),
+        pytest.raises(UsageError, match="something listens on port"),
+        running(launch, QUICK),
+    ):
+        pass
+    assert not (script.parent / "log").exists()
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def gone(pid: int) -> bool:
+    ends = time.monotonic() + 5
+    while alive(pid) and time.monotonic() < ends:
+        time.sleep(0.02)
+    return not alive(pid)
+
+
+def with_worker(script: Path, number: str) -> Launch:
+    """A launch whose server leaves a worker behind that heeds no SIGTERM, its number in a file."""
+    worker = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    start = f"import subprocess, sys; worker = subprocess.Popen([sys.executable, '-c', {worker!r}])"
+    script.write_text(f"{start}\nopen({number!r}, 'w').write(str(worker.pid))\n{SERVER}")
+    return fake_launch(script)
+
+
+def test_workers_that_a_server_leaves_behind_are_stopped(script: Path) -> None:
+    number = script.parent / "worker"
+    with running(with_worker(script, str(number)), QUICK):
+        worker = int(number.read_text())
+        assert alive(worker)
+    assert gone(worker)
+
+
+def test_a_server_that_does_not_heed_sigterm_is_killed(script: Path) -> None:
+    ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", ignore]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, process_group=0) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        stop(process, 0.2)
+        assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("end", "said"), [("sys.exit(3)", "vllm ended with 3"), ("os.kill(os.getpid(), 9)", "was killed by SIGKILL")]
+)
+def test_a_server_that_ends_by_itself_has_failed(end: str, said: str) -> None:
+    launch = Launch("vllm", (sys.executable, "-c", f"import os, sys; {end}"), 1, "", "m")
+    with subprocess.Popen(launch.command) as process, pytest.raises(EngineError, match=said):
+        hold(launch, process)
+
+
+@pytest.mark.parametrize(("signals", "code"), [([signal.SIGINT], 130), ([signal.SIGHUP], 130)])
+def test_told_to_stop_while_the_server_loads(tmp_path: Path, signals: list[int], code: int) -> None:
+    number, vllm = tmp_path / "pid", tmp_path / "vllm"
+    vllm.write_text(f"#!/bin/sh\necho $$ > {number}.new && mv {number}.new {number}\nexec sleep 60\n")
+    vllm.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = [*CLI, "launch", "vllm", "qwen3-0.6b", "--run", "--port", str(free_port())]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    while not number.exists():
+        time.sleep(0.02)
+    for one in signals:
+        process.send_signal(one)
+    process.communicate(timeout=20)
+    assert process.returncode == code
+    assert gone(int(number.read_text()))

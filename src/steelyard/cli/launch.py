@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cyclopts import Parameter
@@ -12,10 +14,10 @@ from cyclopts import Parameter
 from steelyard.cli.output import console, write_json
 
 if TYPE_CHECKING:
-    from subprocess import Popen
-
     from steelyard.models.recipe import Recipe
     from steelyard.serving.launch.commands import Launch
+
+_STOPS = (signal.SIGTERM, signal.SIGHUP)
 
 
 @Parameter(name="*")
@@ -24,7 +26,7 @@ class LaunchOptions:
     """What to start, where, and whether to start it.
 
     Attributes:
-        checkpoint: folder or hub name of the weights; the recipe's own when left out.
+        checkpoint: folder or hub name of the weights; the model's own when left out.
         port: port to listen on.
         run: start it, wait until it answers, check its answer, and stop it at Ctrl-C or SIGTERM.
         check_only: with --run, stop it after the check.
@@ -47,44 +49,41 @@ def launch(server: Literal["sglang", "vllm"], model: str, *, options: LaunchOpti
 
     Args:
         server: what runs the model.
-        model: a model of `steelyard models`.
+        model: a model of `steelyard models`, or the folder of a checkpoint, such as `./my-model`.
     """
+    from steelyard.models.folder import read_recipe
     from steelyard.models.registry import load_recipe
     from steelyard.serving.launch.commands import launch_of
 
     options = options or LaunchOptions()
-    recipe = load_recipe(model)
+    recipe = read_recipe(Path(model)) if "/" in model else load_recipe(model)
     found = launch_of(server, recipe, options.port, options.checkpoint)
     if options.run:
         return _run(found, recipe, options)
     if options.json:
         write_json({"server": found.server, "command": list(found.command), "why": found.why, "port": found.port})
         return 0
-    console().print(shlex.join(found.command), markup=False, soft_wrap=True)
+    console().out(shlex.join(found.command))  # not print, which makes pictures of words between colons
     console(stderr=True).print(f"# {found.why}", markup=False)
     return 0
 
 
 def _run(found: Launch, recipe: Recipe, options: LaunchOptions) -> int:
-    from steelyard.serving.launch.process import Patience, check, running
+    from steelyard.serving.launch.process import Patience, check, hold, running
 
     err = console(stderr=True)
-    err.print(shlex.join(found.command), markup=False, soft_wrap=True)
-    before = signal.signal(signal.SIGTERM, _interrupt)  # so that the server is stopped too
+    err.out(shlex.join(found.command))
+    before = {number: signal.signal(number, _interrupt) for number in _STOPS}  # so that the server is stopped too
     try:
         with running(found, Patience(options.patience)) as process:
             err.print(check(found, recipe), markup=False)
-            return 0 if options.check_only else _hold(process)
+            if not options.check_only:
+                with contextlib.suppress(KeyboardInterrupt):  # being told to stop is no failure
+                    hold(found, process)
     finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _hold(process: Popen[bytes]) -> int:
-    """Waits for the server's end; being told to stop is no failure."""
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        return 0
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 0
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -23,6 +23,8 @@ from steelyard.engines.lazy import Lazy
 from steelyard.engines.retry import RetryPolicy
 from steelyard.errors import EndpointError, UsageError
 
+NO_PROXY = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}
+"""For ``mounts`` of an HTTP client: what is on this machine is never asked through a proxy of the environment."""
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same request may succeed."""
 _EXCERPT = 300
@@ -65,7 +67,9 @@ class Endpoint:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         login = (given.username, given.password) if given.username else None
-        self._client = Lazy(lambda: httpx.Client(headers=headers, auth=login, timeout=timeout, limits=limits))
+        self._client = Lazy(
+            lambda: httpx.Client(headers=headers, auth=login, timeout=timeout, limits=limits, mounts=NO_PROXY)
+        )
         quiet = logging.getLogger("stamina")
         if not quiet.handlers:  # without a handler Python would write every retry to stderr
             quiet.addHandler(logging.NullHandler())

@@ -8,6 +8,7 @@ from typing import Literal
 
 import httpx
 
+from steelyard.engines.endpoint import NO_PROXY
 from steelyard.engines.packages import installed
 from steelyard.errors import EndpointError
 from steelyard.models.recipe import Recipe
@@ -137,7 +138,8 @@ def _fitter(recipe: Recipe) -> Fitter | None:
 def _ask_models(member: Upstream) -> dict[str, Literal["embedding", "reranker"] | None]:
     headers = {"Authorization": f"Bearer {member.key}"} if member.key else {}
     try:
-        answer = httpx.get(member.url("/models"), headers=headers, timeout=10)
+        with httpx.Client(mounts=NO_PROXY) as client:
+            answer = client.get(member.url("/models"), headers=headers, timeout=10)
         return listed(answer.json()) if answer.is_success else {}
     except (httpx.TransportError, ValueError):
         return {}

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import orjson
 
-from steelyard.engines.endpoint import AGAIN, checked_key, retry_after
+from steelyard.engines.endpoint import AGAIN, NO_PROXY, checked_key, retry_after
 from steelyard.errors import EndpointError, UsageError
 from steelyard.serving.failures import HttpFailure
 from steelyard.serving.metrics import Metrics
@@ -225,7 +225,7 @@ class Calls:
         if self._client is None:
             limits = httpx.Limits(max_connections=256, max_keepalive_connections=64)
             timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)  # the caller's deadline bounds the rest
-            self._client = httpx.AsyncClient(timeout=timeout, limits=limits)
+            self._client = httpx.AsyncClient(timeout=timeout, limits=limits, mounts=NO_PROXY)
         return self._client
 
 

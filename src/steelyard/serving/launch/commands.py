@@ -42,14 +42,16 @@ def launch_of(server: str, recipe: Recipe, port: int, checkpoint: str | None = N
         server: one of :data:`SERVERS`.
         recipe: what to serve.
         port: where to listen.
-        checkpoint: a folder or a hub's name; the recipe's own on Hugging Face when None.
+        checkpoint: a folder or a hub's name; when None the recipe's own folder, or its name on Hugging Face.
 
     Raises:
-        UsageError: no such server, or it is not known to run this model.
+        UsageError: no such server or port, or it is not known to run this model.
     """
     if server not in SERVERS:
         raise UsageError(f"no launch line for {server!r}; there is {' and '.join(SERVERS)}")
-    model = checkpoint or recipe.sources.huggingface
+    if not 0 < port < 1 << 16:
+        raise UsageError(f"--port must be from 1 to 65535, not {port}")
+    model = checkpoint or recipe.sources.folder or recipe.sources.huggingface
     if model is None:
         raise UsageError(f"{recipe.name} has no checkpoint that {server} could load; give one with --checkpoint")
     entry = next((e for e in _entries(server) if _fits(e, recipe)), None)

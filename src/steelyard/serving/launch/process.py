@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -36,14 +38,20 @@ class Patience:
 def running(launch: Launch, patience: Patience) -> Iterator[subprocess.Popen[bytes]]:
     """The server, ready to answer; stopped at the end, gently first. Its output goes where ours goes.
 
+    It is the head of a process group, so that the workers it starts can be stopped too.
+
     Raises:
-        UsageError: its program is not installed.
+        UsageError: its program is not installed, or another server has the port.
         EngineError: it ended by itself, or did not answer in time.
     """
+    _check_free(launch.port)
     try:
-        process = subprocess.Popen(launch.command)  # noqa: S603 - the command is what the user asked for
-    except FileNotFoundError:
-        raise UsageError(f"{launch.command[0]} is not installed here; the command can be run where it is") from None
+        process = subprocess.Popen(  # noqa: S603 - the command is what the user asked for
+            launch.command, process_group=0, stdin=subprocess.DEVNULL
+        )
+    except OSError as wrong:
+        why = "is not installed here" if isinstance(wrong, FileNotFoundError) else f"cannot be run: {wrong.strerror}"
+        raise UsageError(f"{launch.command[0]} {why}; the command can be run where it is") from None
     try:
         wait_ready(launch, patience, process.poll)
         yield process
@@ -63,21 +71,36 @@ def wait_ready(launch: Launch, patience: Patience, ended: Callable[[], int | Non
         if code is not None:
             raise EngineError(f"{launch.server} ended with {code} before it answered; its own output says why")
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url_of(launch)}/models", timeout=10).status_code == 200:
+            if httpx.get(f"{url_of(launch)}/models", timeout=10, trust_env=False).status_code == 200:
                 return
         time.sleep(patience.step)
     raise EngineError(f"{launch.server} did not answer at {url_of(launch)} within {patience.seconds:g} s")
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, and SIGKILL when that is not heeded."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def stop(process: subprocess.Popen[bytes], seconds: float = _STOP_SECONDS) -> None:
+    """SIGTERM, and SIGKILL when that is not heeded; then SIGKILL to whatever workers it has left behind."""
+    try:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:  # a second Ctrl-C too
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def hold(launch: Launch, process: subprocess.Popen[bytes]) -> None:
+    """Returns when the server has ended well.
+
+    Raises:
+        EngineError: it failed, or something killed it.
+    """
+    code = process.wait()
+    if code:
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        raise EngineError(f"{launch.server} {how}; its own output may say why")
 
 
 def check(launch: Launch, recipe: Recipe) -> str:
@@ -102,6 +125,12 @@ def check(launch: Launch, recipe: Recipe) -> str:
 def url_of(launch: Launch) -> str:
     """Where its OpenAI API begins."""
     return f"http://127.0.0.1:{launch.port}/v1"
+
+
+def _check_free(port: int) -> None:
+    """A server that is there already would be taken for the one that is started."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 2):
+        raise UsageError(f"something listens on port {port} already; stop it, or give another --port")
 
 
 def _verdict(launch: Launch, right: float, wrong: float, size: str) -> str:
