@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from steelyard.models.recipe import Recipe
     from steelyard.serving.launch.commands import Launch
 
-_STOPS = (signal.SIGTERM, signal.SIGHUP)
-
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -69,11 +67,11 @@ def launch(server: Literal["sglang", "vllm"], model: str, *, options: LaunchOpti
 
 
 def _run(found: Launch, recipe: Recipe, options: LaunchOptions) -> int:
-    from steelyard.serving.launch.process import Patience, check, hold, running
+    from steelyard.serving.launch.process import STOPS, Patience, check, hold, running
 
     err = console(stderr=True)
     err.out(shlex.join(found.command))
-    before = {number: signal.signal(number, _interrupt) for number in _STOPS}  # so that the server is stopped too
+    before = {number: signal.signal(number, _interrupt) for number in STOPS}  # so that the server is stopped too
     try:
         with running(found, Patience(options.patience)) as process:
             err.print(check(found, recipe), markup=False)

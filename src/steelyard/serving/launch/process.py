@@ -7,9 +7,10 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -21,6 +22,8 @@ from steelyard.models.recipe import Recipe
 from steelyard.serving.launch.commands import Launch
 from steelyard.types import Role
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that tell a command to stop, and its server with it."""
 _STOP_SECONDS = 30.0
 _QUESTION = "What is the capital of China?"
 _RIGHT, _WRONG = "The capital of China is Beijing.", "A cup of flour and two eggs make a simple dough."
@@ -45,18 +48,12 @@ def running(launch: Launch, patience: Patience) -> Iterator[subprocess.Popen[byt
         EngineError: it ended by itself, or did not answer in time.
     """
     _check_free(launch.port)
-    try:
-        process = subprocess.Popen(  # noqa: S603 - the command is what the user asked for
-            launch.command, process_group=0, stdin=subprocess.DEVNULL
-        )
-    except OSError as wrong:
-        why = "is not installed here" if isinstance(wrong, FileNotFoundError) else f"cannot be run: {wrong.strerror}"
-        raise UsageError(f"{launch.command[0]} {why}; the command can be run where it is") from None
-    try:
+    with ExitStack() as started:
+        with _signals_later():
+            process = _start(launch.command)
+            started.callback(stop, process)
         wait_ready(launch, patience, process.poll)
         yield process
-    finally:
-        stop(process)
 
 
 def wait_ready(launch: Launch, patience: Patience, ended: Callable[[], int | None]) -> None:
@@ -125,6 +122,33 @@ def check(launch: Launch, recipe: Recipe) -> str:
 def url_of(launch: Launch) -> str:
     """Where its OpenAI API begins."""
     return f"http://127.0.0.1:{launch.port}/v1"
+
+
+def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603 - the command is what the user asked for
+            command, process_group=0, stdin=subprocess.DEVNULL
+        )
+    except OSError as wrong:
+        why = "is not installed here" if isinstance(wrong, FileNotFoundError) else f"cannot be run: {wrong.strerror}"
+        raise UsageError(f"{command[0]} {why}; the command can be run where it is") from None
+
+
+@contextmanager
+def _signals_later() -> Iterator[None]:
+    """What tells us to stop is heeded at the end: an exception out of Popen would leave its child to itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {n: signal.signal(n, lambda number, _: came.append(number)) for n in STOPS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    for late in came:
+        signal.raise_signal(late)
 
 
 def _check_free(port: int) -> None:
