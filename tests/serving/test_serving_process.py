@@ -36,7 +36,8 @@ def free_port() -> int:
 @contextmanager
 def server(port: int, *models: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-c", "import sys; from steelyard.cli import main; sys.exit(main())"]
-    process = subprocess.Popen([*command, "serve", *models, "--port", str(port)], stderr=subprocess.PIPE)
+    place = [] if "--port" in models else ["--port", str(port)]
+    process = subprocess.Popen([*command, "serve", *models, *place], stderr=subprocess.PIPE)
     try:
         yield process
     finally:
@@ -96,6 +97,24 @@ def test_sigterm_finishes_what_was_accepted_and_ends_clean(case: Case) -> None:
         httpx.get(f"http://127.0.0.1:{port}/health")
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no terminals that hang up here")
+def test_a_hang_up_finishes_what_was_accepted_and_a_second_interrupt_does_not_wait() -> None:
+    for signals, status in ([signal.SIGHUP], 200), ([signal.SIGINT, signal.SIGINT], 503):
+        port = free_port()
+        with server(port, "e5-small") as process, futures.ThreadPoolExecutor(1) as pool:
+            wait_ready(port)
+            body = {"model": "e5-small", "input": TEXTS}
+            asked = pool.submit(httpx.post, f"http://127.0.0.1:{port}/v1/embeddings", json=body, timeout=60)
+            time.sleep(0.3)
+            for one in signals:
+                process.send_signal(one)
+                time.sleep(0.2)
+            answered = asked.result().status_code
+            _, errors = process.communicate(timeout=20)
+        assert (answered, process.returncode) == (status, 0)
+        assert b"Traceback" not in errors
+
+
 def test_kill_9_and_a_restart_lose_nothing_behind_a_client_that_retries(case: Case) -> None:
     port = free_port()
 
@@ -119,4 +138,22 @@ def test_a_port_in_use_is_said_in_one_line() -> None:
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 2
     assert b"cannot listen on 127.0.0.1" in errors
+    assert b"Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--port", "99999"], b"--port must be from 0 to 65535"),
+        (["--host", ""], b"--host is empty"),
+        (["--drain", "-1"], b"--drain must be 0 or more"),
+        (["--batch-seconds", "nan"], b"--batch-seconds must be above 0"),
+        (["--deadline", "nan"], b"--deadline must be above 0"),
+    ],
+)
+def test_what_cannot_be_served_so_is_said_in_one_line(options: list[str], words: bytes) -> None:
+    with server(free_port(), *options) as process:
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert words in errors
     assert b"Traceback" not in errors

@@ -12,12 +12,14 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import uvicorn
 from serving_kit import Serve, recipe
 
 from steelyard.engines.base import BaseEncoder
 from steelyard.engines.fake import FakeEncoder
 from steelyard.engines.protocol import EngineInfo
 from steelyard.errors import DataError, WeightsError
+from steelyard.serving.app import build_app
 from steelyard.serving.failures import HttpFailure
 from steelyard.serving.keys import Keys
 from steelyard.serving.local import LocalEmbedder, LocalHost
@@ -301,6 +303,35 @@ def test_no_text_and_no_key_reaches_the_log(serve, engine, pool, caplog: pytest.
     own = [r for r in caplog.records if not r.name.startswith(("httpx", "httpcore"))]
     assert "secret" not in "\n".join(f"{r.getMessage()} {r.exc_text}" for r in own)
     assert any("an engine failed: ValueError" in r.getMessage() for r in own)
+
+
+def test_what_the_drain_does_not_finish_is_told_to_try_again(engine, pool) -> None:
+    sock = socket.create_server(("127.0.0.1", 0))
+    app = build_app(local_service({"fake": Loaded(recipe(), engine)}))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+    thread.start()
+    until(lambda: server.started)
+    while engine.entered.acquire(blocking=False):
+        pass
+    engine.gate.clear()
+    url = f"http://127.0.0.1:{sock.getsockname()[1]}/v1/embeddings"
+    asked = pool.submit(httpx.post, url, json={"model": "fake", "input": "x"}, timeout=20)
+    assert engine.entered.acquire(timeout=10)
+    server.should_exit = True
+    answer = asked.result()
+    engine.gate.set()
+    thread.join()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "stopping")
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_the_api_document_says_where_a_key_is_needed(serve, engine) -> None:
+    models = {"fake": Loaded(recipe(), engine)}
+    closed = build_app(local_service(models, keys=Keys({"a": "sk-aaaaaaaaaaaaaaaa"}))).openapi()["paths"]
+    assert [p for p in closed if not next(iter(closed[p].values())).get("security")] == ["/health", "/ready"]
+    opened = build_app(local_service(models)).openapi()["paths"]
+    assert not [p for p in opened if next(iter(opened[p].values())).get("security")]
 
 
 def test_closing_finishes_what_was_accepted(engine: GatedEncoder) -> None:

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
@@ -39,8 +40,10 @@ def build_app(service: Service) -> FastAPI:
         docs_url=None,  # FastAPI's own pages load scripts from a CDN
         redoc_url=None,
     )
-    for endpoint in (embeddings, rerank, rerank_tei, rerank_dashscope, models, health, metrics):
-        app.include_router(endpoint.router(service))
+    keyed = [Depends(HTTPBearer(auto_error=False, description="A key of --keys"))] if service.keys else []
+    for endpoint in (embeddings, rerank, rerank_tei, rerank_dashscope, models, metrics):
+        app.include_router(endpoint.router(service), dependencies=keyed)  # for the document: Guard asks for the key
+    app.include_router(health.router(service))
     app.add_api_route("/docs", lambda: _page(app), include_in_schema=False, response_class=HTMLResponse)
     service.metrics.watch_queue(lambda: service.host.waiting)
     return app

@@ -189,8 +189,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["method"] == "HEAD":  # GET without its body, which the server leaves out
-            scope = {**scope, "method": "GET"}
+        scope = _as_get(scope)
         began, status, name, body = time.perf_counter(), 0, _request_id(scope), _Body()
 
         async def sending(message: Message) -> None:
@@ -208,6 +207,10 @@ class Guard:
         except ClientDisconnect:  # before its body was here; nobody reads an answer
             status = 499
             self._service.metrics.abandoned()
+        except asyncio.CancelledError:  # the server stops and waits no longer; its task ends here in any case
+            if not status:
+                message = "the server has stopped before the answer was there; try again"
+                await HttpFailure(503, message, code="stopping", retry_after=1).response()(scope, receive, sending)
         except Exception as wrong:  # noqa: BLE001 - the message may hold a text, so only kind and place are logged
             what, place = type(wrong).__name__, place_of(wrong)
             _log.error("request %s to %s failed: %s at %s", name.decode(), _route(scope), what, place)
@@ -267,6 +270,11 @@ class _Body:
 
     size: int = 0
     complete: bool = False
+
+
+def _as_get(scope: Scope) -> Scope:
+    """HEAD is GET without its body, which the web server leaves out."""
+    return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
 
 def _request_id(scope: Scope) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import math
 import signal
 import socket
@@ -75,7 +76,7 @@ def serve_app(app: ASGIApp, sock: socket.socket, drain_seconds: float) -> None:
     _settle_garbage()
     _allow_connections()
     server = uvicorn.Server(config)
-    with _quiet_signals(), _ending_at_hang_up(server):
+    with _quiet_signals(), _quiet_haste(server), _ending_at_hang_up(server):
         server.run(sockets=[sock])
 
 
@@ -98,6 +99,21 @@ def _quiet_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _quiet_haste(server: uvicorn.Server) -> Iterator[None]:
+    """At a second Ctrl-C uvicorn breaks off everything, its own tasks included, and writes their tracebacks."""
+    log = logging.getLogger("uvicorn.error")
+
+    def wanted(_: logging.LogRecord) -> bool:
+        return not server.force_exit
+
+    log.addFilter(wanted)
+    try:
+        yield
+    finally:
+        log.removeFilter(wanted)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -25,13 +25,20 @@ from steelyard.types import Role
 T = TypeVar("T")
 Part = tuple[list[int], EmbedTask]
 """Positions in the request, and the texts that stand there."""
+_HEADERS = {
+    "X-Steelyard-Input-Type": "the side whose template was put on, and whether the request had said it",
+    "X-Steelyard-Truncated": "which texts were cut, by their places; only where some were",
+}
+_RESPONSES: dict[int | str, dict[str, Any]] = FAILURES | {
+    200: {"headers": {name: {"description": what, "schema": {"type": "string"}} for name, what in _HEADERS.items()}}
+}
 
 
 def router(service: Service) -> APIRouter:
     """The endpoint."""
     api = APIRouter(route_class=JsonRoute, tags=["embeddings"])
 
-    @api.post("/v1/embeddings", response_model=EmbeddingAnswer, responses=FAILURES, summary="Embed texts")
+    @api.post("/v1/embeddings", response_model=EmbeddingAnswer, responses=_RESPONSES, summary="Embed texts")
     async def embeddings(body: EmbeddingRequest, request: Request) -> Response:
         """OpenAI's endpoint; `input_type` and `instruction` let the server put the model's own template on."""
         model, named_role = service.embedder(body.model)
