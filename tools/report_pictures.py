@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -15,7 +16,9 @@ from steelyard.report.content import compose
 from steelyard.report.page import to_page
 from steelyard.report.wording import load_wording
 
-SHOTS = (
+Shot = tuple[str, str, Literal["light", "dark"], int, int, str]
+"""Name, language, colours, width, height, and the place that is shown."""
+SHOTS: tuple[Shot, ...] = (
     ("report-light", "en", "light", 1200, 860, "top"),
     ("report-dark-zh", "zh", "dark", 1200, 860, "top"),
     ("report-traps", "en", "light", 1200, 900, "#categories"),
@@ -28,7 +31,7 @@ SHOTS = (
 )
 
 
-def shoot(browser: Browser, page_file: Path, shot: tuple[str, str, str, int, int, str], folder: Path) -> Path:
+def shoot(browser: Browser, page_file: Path, shot: Shot, folder: Path) -> Path:
     """One picture of one page."""
     name, _, scheme, width, height, place = shot
     context = browser.new_context(

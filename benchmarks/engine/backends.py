@@ -18,13 +18,15 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from steelyard.engines.load import open_encoder
 from steelyard.models.registry import load_recipe
 from steelyard.suites.registry import open_suite
-from steelyard.types import Role
+from steelyard.types import Role, Vectors
 
 
 def main() -> None:
@@ -45,12 +47,12 @@ def main() -> None:
     single = {name: in_its_own_process(asked.model, name) for name in names}
     tokens = sum(next(iter(engines.values())).count_tokens(texts, Role.DOCUMENT))  # type: ignore[attr-defined]
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
-    rows = {}
+    rows: dict[str, Vectors] = {}
     for number in range(asked.rounds):
         for name in random.Random(number).sample(names, len(names)):
             sys.stderr.write(f"round {number + 1}/{asked.rounds}: {name}\n")
-            wall, processor, rows[name] = timed(lambda e=engines[name]: e.encode(texts, Role.DOCUMENT))
-            seconds[name].append((wall, processor))
+            took, rows[name] = timed(partial(engines[name].encode, texts, Role.DOCUMENT))
+            seconds[name].append(took)
     report(asked.model, tokens, seconds, single, rows)
 
 
@@ -66,18 +68,26 @@ def alone(model: str, backend: str) -> dict[str, float]:
     engine = open_encoder(load_recipe(model), backend)
     engine.encode(["秤砣虽小压千斤"], Role.QUERY)
     first = time.process_time() - start
-    queries = [timed(lambda i=i: engine.encode([f"秤砣虽小压千斤 {i}"], Role.QUERY))[1] for i in range(30)]
+    asked = [[f"秤砣虽小压千斤 {i}"] for i in range(30)]
+    queries = [timed(partial(engine.encode, query, Role.QUERY))[0][1] for query in asked]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"first": first, "query": statistics.median(queries), "megabytes": peak / 1000}
 
 
-def timed(call):  # type: ignore[no-untyped-def]
+def timed(call: Callable[[], Vectors]) -> tuple[tuple[float, float], Vectors]:
+    """Seconds of the wall and of the processor, and what was found."""
     wall, processor = time.perf_counter(), time.process_time()
     found = call()
-    return time.perf_counter() - wall, time.process_time() - processor, found
+    return (time.perf_counter() - wall, time.process_time() - processor), found
 
 
-def report(model, tokens, seconds, single, rows):  # type: ignore[no-untyped-def]
+def report(
+    model: str,
+    tokens: int,
+    seconds: dict[str, list[tuple[float, float]]],
+    single: dict[str, dict[str, float]],
+    rows: dict[str, Vectors],
+) -> None:
     first = next(iter(seconds))
     say = sys.stdout.write
     say(f"| {model} | tokens/s, wall | tokens a processor second | wall of {first} = 1 | cosine to {first} ")

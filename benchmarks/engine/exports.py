@@ -133,7 +133,7 @@ def trunk(recipe: Recipe) -> torch.nn.Module:
     """The model of transformers in fp32; eager attention is the one that both exporters follow."""
     from transformers import AutoModel
 
-    model = AutoModel.from_pretrained(recipe.sources.folder, dtype=torch.float32, attn_implementation="eager")
+    model = AutoModel.from_pretrained(str(recipe.sources.folder), dtype=torch.float32, attn_implementation="eager")
     model.config.use_cache = False
     return _Trunk(model).eval()
 

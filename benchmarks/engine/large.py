@@ -23,6 +23,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import shapes
+import tokenizers_for_tests as tokenizers
 import torch
 from safetensors.torch import save_file
 
@@ -48,7 +49,7 @@ def write(name: str, folder: Path) -> Recipe:
         return recipe
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(shapes.CONFIGS[name] | {"vocab_size": ROWS}))
-    shapes.tokenizers.write(shapes.tokenizers.qwen3_with_end(), folder)
+    tokenizers.write(tokenizers.qwen3_with_end(), folder)
     state: dict[str, torch.Tensor] = {}
     shards: dict[str, list[str]] = {}
     total = 0
@@ -145,8 +146,8 @@ def main() -> None:
         name, _, backend = asked.what[0].partition(":")
         sys.stdout.write(json.dumps(run(name, backend, asked.folder / name)) + "\n")
         return
-    columns = ("model", "backend", "weights, GB", "first vector, s", f"{len(TEXTS)} texts, s")
-    columns += ("peak made, GB", "peak mapped, GB", "peak RSS, GB", "weights + 1 GB kept")
+    columns = ["model", "backend", "weights, GB", "first vector, s", f"{len(TEXTS)} texts, s"]
+    columns += ["peak made, GB", "peak mapped, GB", "peak RSS, GB", "weights + 1 GB kept"]
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for what in asked.what:
         name, _, backend = what.partition(":")

@@ -14,6 +14,10 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # torch and numpy read how many threads they get when they are imported
+    from torch import Tensor
 
 SHAPES = ((1152, 384), (384, 384), (1536, 384), (384, 1536), (3072, 1024), (1024, 1024), (4096, 1024), (1024, 4096))
 TOKENS = (12, 48, 128, 512, 2048)
@@ -41,7 +45,7 @@ def main() -> None:
             )
 
 
-def _ways(weight, bias, x) -> list[Callable[[], object]]:  # type: ignore[no-untyped-def]
+def _ways(weight: Tensor, bias: Tensor, x: Tensor) -> list[Callable[[], object]]:
     import numpy as np
     import torch
 

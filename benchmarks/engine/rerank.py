@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapes
@@ -38,7 +39,8 @@ Score = Callable[[list[str]], Scores]
 def reference(recipe: Recipe, ours: TorchReranker) -> Score:
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(recipe.sources.folder, dtype=torch.float32).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(str(recipe.sources.folder), dtype=torch.float32)
+    model.eval()
 
     def score(documents: list[str]) -> Scores:
         rows = ours.token_ids(QUERY, documents)

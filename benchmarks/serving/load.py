@@ -41,8 +41,8 @@ NEEDED = ("torch==2.13.0", "infinity_emb[server,torch]==0.0.78", "click==8.1.8",
 """infinity_emb pins numpy 1.26, so it has a venv of its own; it fails with newer releases of click and typer."""
 REQUESTS = {1: 60, 8: 160, 64: 320, 256: 768}
 _ROUTE = "/v1/embeddings"
-_INFINITY = ("--served-model-name", "e5", "--engine", "torch", "--device", "cpu", "--dtype", "float32")
-_INFINITY += ("--url-prefix", "/v1", "--log-level", "error", "--no-model-warmup")  # all are warmed here, and alike
+_INFINITY = ["--served-model-name", "e5", "--engine", "torch", "--device", "cpu", "--dtype", "float32"]
+_INFINITY += ["--url-prefix", "/v1", "--log-level", "error", "--no-model-warmup"]  # all are warmed here, and alike
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ async def pairs(port: int, name: str, bare: Callable[[str], np.ndarray], texts: 
         status, content = await connection.post("/v1/embeddings", body)
         if status != 200:
             raise RuntimeError(f"the server answered {status}: {content[:200]!r}")
-        return rows_of(orjson.loads(content))[0]
+        row: np.ndarray = rows_of(orjson.loads(content))[0]
+        return row
 
     for text in texts:
         took: dict[str, tuple[float, np.ndarray]] = {}

@@ -85,9 +85,12 @@ class Soak:
 
     def _judged(self) -> list[tuple[dict[str, Any], np.ndarray]]:
         """Rerank requests with the scores that are right."""
+        from steelyard.engines.protocol import Reranker
         from steelyard.serving.models import Wanted, open_models
 
         reranker = open_models([Wanted.read("maxsim:e5-small")], None, "refuse")["maxsim-e5-small"].engine
+        if not isinstance(reranker, Reranker):
+            raise TypeError(f"maxsim:e5-small was opened as {type(reranker).__name__}, which scores nothing")
         found = []
         for start in range(0, 60, 6):
             query, *documents = self.texts[start : start + 6]
