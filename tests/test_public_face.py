@@ -28,6 +28,14 @@ def test_an_unknown_name_lists_what_there_is() -> None:
             "from steelyard.cli.app import build; build()",
             {"numpy", "scipy", "torch", "pydantic", "tokenizers", "onnxruntime"},
         ),
+        (
+            "from steelyard.serving.app import build_app\n"
+            "from steelyard.serving.local_service import local_service\n"
+            "from steelyard.serving.models import Wanted, open_models\n"
+            "from steelyard.serving.settings import Behaviour, Limits\n"
+            "build_app(local_service(open_models([Wanted.read('e5-small')], None, 'model'), Limits(), Behaviour()))",
+            {"httpx", "scipy", "torch", "pandas"},
+        ),
     ],
 )
 def test_imports_are_light(statement: str, absent: set[str]) -> None:

@@ -7,11 +7,13 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-
-import httpx
+from typing import TYPE_CHECKING
 
 from steelyard.errors import EndpointError, WeightsError
 from steelyard.models.remote import RemoteFile
+
+if TYPE_CHECKING:
+    import httpx
 
 Progress = Callable[[str, int, int], None]
 """Called with a path, the bytes there are of it, and the bytes it has."""
@@ -90,6 +92,8 @@ def _complete(
     pause: Callable[[float], None],
 ) -> None:
     """Tries until ``part`` is as long as it should be; every attempt goes on from the last."""
+    import httpx
+
     for attempt in range(_ATTEMPTS):
         try:
             _attempt(file, part, client, headers, progress)

@@ -14,14 +14,15 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from steelyard.errors import WeightsError
 from steelyard.models.download import Progress, digest_of, download
 from steelyard.models.recipe import Recipe
 from steelyard.models.remote import Hub, HubName, Listing, RemoteFile, hub_of, needed
+
+if TYPE_CHECKING:
+    import httpx
 
 MANIFEST = "steelyard.json"
 _MARGIN = 64 << 20
@@ -87,6 +88,8 @@ def pull(
         EndpointError: the hub cannot be reached.
         RecipeError: the recipe is on no hub.
     """
+    import httpx
+
     env = os.environ if environment is None else environment
     found = find(recipe, cache_dir, env)
     if found:

@@ -11,12 +11,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Literal, Protocol
-
-import httpx
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from steelyard.errors import EndpointError, RecipeError, WeightsError
 from steelyard.models.recipe import Recipe
+
+if TYPE_CHECKING:
+    import httpx
 
 HubName = Literal["huggingface", "modelscope"]
 
@@ -187,6 +188,8 @@ def needed(listing: Listing, recipe: Recipe) -> tuple[RemoteFile, ...]:
 
 
 def _ask(client: httpx.Client, url: str, query: Mapping[str, str], hub: Hub) -> Any:
+    import httpx
+
     mend = "Check the network, set HF_ENDPOINT to a mirror, or pull from the other hub"
     try:
         answer = client.get(url, params=dict(query), headers=dict(hub.headers), follow_redirects=True)
