@@ -1,11 +1,12 @@
 """Upstreams that behave badly, over plain sockets."""
 
+import contextlib
 import json
 import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -82,18 +83,25 @@ class Bad:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rb") as stream:
-            while (line := stream.readline()) and line.isascii():
-                method, path, _ = line.decode().split()
-                headers = dict(iter(lambda: stream.readline().decode().strip().partition(": ")[::2], ("", "")))
-                headers = {k.lower(): v for k, v in headers.items()}
-                content = stream.read(int(headers.get("content-length", 0)))
-                asked = Asked(method, path, headers, json.loads(content) if content else {}, connection)
+        with connection, connection.makefile("rb") as stream, contextlib.suppress(OSError):
+            while (asked := _read(stream, connection)) is not None:
                 self.asked.append(asked)
-                answer = self.models if method == "GET" else self.habit(asked)
+                answer = self.models if asked.method == "GET" else self.habit(asked)
                 if answer is None:
                     return
-                try:
-                    connection.sendall(answer)
-                except OSError:
-                    return
+                connection.sendall(answer)
+
+
+def _read(stream: BinaryIO, connection: socket.socket) -> Asked | None:
+    """The next request; None when there is no whole one."""
+    line = stream.readline()
+    if not line or not line.isascii():
+        return None
+    method, path, _ = line.decode().split()
+    lines = iter(lambda: stream.readline().decode().strip(), "")
+    headers = {name.lower(): value for name, _, value in (one.partition(": ") for one in lines)}
+    length = int(headers.get("content-length", 0))
+    content = stream.read(length)
+    if len(content) < length:
+        return None
+    return Asked(method, path, headers, json.loads(content) if content else {}, connection)
