@@ -218,6 +218,17 @@ def test_a_deadline_frees_the_client_and_the_queue(serve, engine, pool) -> None:
     assert "late" not in engine.seen
 
 
+def test_a_server_whose_engine_hangs_is_not_ready(serve, engine, pool) -> None:
+    ask = start(serve, engine, deadline=0.3)
+    running = hold(ask, engine, pool)
+    assert httpx.get(f"{ask.url}/ready").status_code == 200
+    assert running.result().status_code == 503
+    until(lambda: httpx.get(f"{ask.url}/ready").status_code == 503)
+    assert "longer than --deadline" in httpx.get(f"{ask.url}/ready").json()["error"]["message"]
+    engine.gate.set()
+    until(lambda: httpx.get(f"{ask.url}/ready").status_code == 200)
+
+
 def test_a_query_overtakes_a_long_bulk_request(serve, engine, pool) -> None:
     ask = start(serve, engine)
     engine.gate.clear()

@@ -74,6 +74,7 @@ class LocalHost:
     ) -> None:
         self._encoders = encoders
         self._rerankers = rerankers
+        self._deadline = limits.deadline
         queue = QueueLimits(limits.queue_requests, limits.queue_tokens)
         self.scheduler = Scheduler(self._work, queue, behaviour.batch_seconds, observer)
         self._loaded = False
@@ -108,8 +109,12 @@ class LocalHost:
             reranker.close()
 
     async def ready(self) -> str | None:
-        """None while the thread lives."""
-        return None if self.scheduler.alive else "the scheduler has died; restart the server"
+        """None while the thread lives and no call of an engine hangs."""
+        if not self.scheduler.alive:
+            return "the scheduler has died; restart the server"
+        if (seconds := self.scheduler.busy_for) > self._deadline:
+            return f"a call of an engine has run for {seconds:.0f} s, longer than --deadline"
+        return None
 
     def _work(self, group: Group, texts: Sequence[str]) -> Sequence[object]:
         if isinstance(group, _EmbedGroup):

@@ -136,6 +136,7 @@ class Scheduler:
         self._loads: list[Callable[[], None]] = []
         self._spare = spare or Spare(give_back)
         self._thread: threading.Thread | None = None
+        self._began: float | None = None
 
     @property
     def waiting(self) -> tuple[int, int]:
@@ -146,6 +147,12 @@ class Scheduler:
     def alive(self) -> bool:
         """False when the thread has died, which it never should."""
         return self._thread is None or self._thread.is_alive() or self._closing
+
+    @property
+    def busy_for(self) -> float:
+        """Seconds that the call of the engine under way has taken; 0 when there is none."""
+        began = self._began
+        return 0.0 if began is None else time.perf_counter() - began
 
     async def run(self, ask: Ask) -> list[Any]:
         """One result a text, in order. Cancelling this drops what has not run.
@@ -250,8 +257,9 @@ class Scheduler:
         texts = [t for piece, ticket in pieces for t in ticket.ask.texts[piece.start : piece.stop]]
         if not texts:
             return
-        began = time.perf_counter()
+        began = self._began = time.perf_counter()
         results = iter(attempt(self._work, batch.group, texts))
+        self._began = None
         seconds = time.perf_counter() - began
         self._speed.learn(_model(batch.group), batch.cost, seconds)
         done: dict[int, Exception | None] = {}
