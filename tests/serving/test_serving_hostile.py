@@ -1,5 +1,6 @@
 """Clients that are slow, greedy or odd before a request is there, and requests that cost much to read."""
 
+import asyncio
 import gzip
 import json
 import socket
@@ -8,30 +9,35 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Annotated, Any
 
 import httpx
 import pytest
 import uvicorn
+from fastapi import APIRouter, FastAPI, Request
+from pydantic import BeforeValidator
 from serving_kit import Serve, fake_models, recipe
 
 from steelyard.engines.fake import FakeEncoder
 from steelyard.serving.app import build_app
 from steelyard.serving.connection import BoundedHttp
+from steelyard.serving.http import JsonRoute
 from steelyard.serving.local import LocalEmbedder, LocalHost
 from steelyard.serving.local_service import local_service
 from steelyard.serving.service import Caller, Embedded, EmbedTask
 from steelyard.serving.settings import Behaviour, Limits
 from steelyard.serving.tokens import NoCodec
+from steelyard.serving.wire.embeddings import EmbeddingRequest
 
 
 class Hasty(BoundedHttp):
     head_bytes = 1000
-    head_seconds = 0.3
+    head_seconds = 0.6
 
 
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[tuple[str, int]]:
-    """A server whose connections may be outside a request for 0.3 s."""
+    """A server whose connections may be outside a request for 0.6 s."""
     sock = socket.create_server(("127.0.0.1", 0))
     app = build_app(local_service(fake_models(), Limits(body_seconds=5)))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", http=Hasty, ws="none", timeout_keep_alive=60))
@@ -89,14 +95,14 @@ def ends_within(sock: socket.socket, seconds: float, trickle: bytes = b"") -> bo
 def test_a_connection_outside_a_request_is_closed(hasty: tuple[str, int], first: bytes, trickle: bytes) -> None:
     with connected(hasty) as sock:
         sock.sendall(first)
-        assert ends_within(sock, 3, trickle)
+        assert ends_within(sock, 5, trickle)
 
 
 def test_a_slow_body_and_pipelined_requests_are_no_such_thing(hasty: tuple[str, int]) -> None:
     with connected(hasty) as sock:
         sock.sendall(request(BODY[:10], length=len(BODY)))
         for byte in BODY[10:]:
-            time.sleep(0.5 / len(BODY))
+            time.sleep(1 / len(BODY))
             sock.sendall(bytes([byte]))
         assert sock.recv(65536).startswith(b"HTTP/1.1 200")
         sock.sendall(request(BODY) * 3)
@@ -144,39 +150,34 @@ def test_a_compressed_body_is_refused_by_its_name(http: httpx.Client) -> None:
     assert http.post("/v1/embeddings", content=BODY, headers=headers | {"Content-Encoding": "identity"}).is_success
 
 
-def test_a_body_of_half_a_million_arrays_keeps_nobody_else_waiting(url: str) -> None:
-    content = b'{"model": "fake", "input": [' + b",".join([b"[1]"] * 500_000) + b"]}"
-    done = threading.Event()
+def test_a_large_body_is_read_where_it_keeps_nobody_else_waiting() -> None:
+    readers: list[bool] = []
 
-    def send() -> None:
-        headers = {"Content-Type": "application/json"}
-        answer = httpx.post(f"{url}/v1/embeddings", content=content, headers=headers, timeout=60)
-        assert "500,000 inputs" in answer.text
-        done.set()
+    def noted(value: Any) -> Any:
+        readers.append(threading.current_thread() is threading.main_thread())
+        return value
 
-    slowest, sender = 0.0, threading.Thread(target=send)
-    with httpx.Client(base_url=url, timeout=60) as client:
-        client.get("/health")
-        sender.start()
-        while not done.is_set() and sender.is_alive():
-            began = time.monotonic()
-            client.get("/health")
-            slowest = max(slowest, time.monotonic() - began)
-    sender.join()
-    assert done.is_set()
-    whole = _seconds_to_read(content)
-    assert slowest < 0.75 * whole + 0.3
+    api = APIRouter(route_class=JsonRoute)
+
+    @api.post("/")
+    async def length(body: Annotated[list[Any], BeforeValidator(noted)], request: Request) -> int:
+        return len(body)
+
+    async def ask(content: bytes) -> int:
+        app = FastAPI()
+        app.include_router(api)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+            answer = await client.post("/", content=content, headers={"Content-Type": "application/json"})
+        return int(answer.text)
+
+    assert asyncio.run(ask(b"[1]")) == 1
+    assert asyncio.run(ask(b"[" + b",".join([b"[]"] * 100_000) + b"]")) == 100_000
+    assert readers == [True, False]
 
 
-def _seconds_to_read(content: bytes) -> float:
-    from pydantic import TypeAdapter
-
-    from steelyard.serving.http import read_json
-    from steelyard.serving.wire.embeddings import EmbeddingRequest
-
-    began = time.monotonic()
-    TypeAdapter(EmbeddingRequest).validate_python(read_json(content))
-    return time.monotonic() - began
+def test_token_arrays_are_not_copied_before_they_are_counted() -> None:
+    arrays = [[1]] * 3
+    assert EmbeddingRequest.model_validate({"model": "x", "input": arrays}).input[0] is arrays[0]
 
 
 def test_all_bodies_together_are_bounded_and_one_alone_is_not(serve: Serve) -> None:
