@@ -16,7 +16,7 @@ class Limits:
         max_texts: texts or documents in a request.
         max_chars: characters of one text; a text is one call of the engine, which nothing can interrupt.
         max_body: bytes of a request's body.
-        queue_requests: requests waiting at once; more are answered with 429.
+        queue_requests: requests waiting at once, half of them of one client; more are answered with 429.
         queue_tokens: tokens waiting at once, by estimate; one client may hold half of them.
         deadline: seconds a request may take before it is given up with 503.
         body_seconds: seconds a client may take to send its body.
