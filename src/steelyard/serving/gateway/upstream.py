@@ -183,17 +183,17 @@ class Calls:
         try:
             answer = await self._send(upstream, request)
         except httpx.RequestError as wrong:
-            self._metrics.called(upstream.shown, "failed")
+            self.count(upstream, "failed")
             why = upstream.hidden(f"{type(wrong).__name__} {wrong}"[:200].strip())
             raise Passing(f"no answer ({why})") from None
         if answer.status_code in AGAIN:
-            self._metrics.called(upstream.shown, "failed")
+            self.count(upstream, "failed")
             wait = retry_after(answer.headers.get("Retry-After", ""))
             raise Passing(f"status {answer.status_code}", wait, answer.status_code == 429)
         if not answer.is_success:
-            self._metrics.called(upstream.shown, "refused")
+            self.count(upstream, "refused")
             raise Refusal(answer.status_code, upstream.hidden(_said(answer)), upstream.shown)
-        self._metrics.called(upstream.shown, "ok")
+        self.count(upstream, "ok")
         return _read(answer, upstream)
 
     async def _send(self, upstream: Upstream, request: httpx.Request) -> httpx.Response:
@@ -209,6 +209,10 @@ class Calls:
             await answer.aclose()
         headers = {k: v for k, v in answer.headers.items() if k in ("retry-after", "location", "content-type")}
         return httpx.Response(answer.status_code, headers=headers, content=bytes(content))
+
+    def count(self, upstream: Upstream, result: str) -> None:
+        """Tells the metrics of a call: ``ok``, ``refused`` or ``failed``."""
+        self._metrics.called(upstream.shown, result)
 
     async def status(self, upstream: Upstream) -> int | None:
         """With what ``/models`` of a server is answered; None when it is not."""

@@ -117,7 +117,7 @@ class Upstreams:
         began = time.monotonic()
         upstream.under_way += 1
         try:
-            answer = await (one(upstream) if alone else self._watched(upstream, one(upstream)))
+            answer = await (one(upstream) if alone else self._watched(upstream, one))
         except Passing as passing:
             upstream.failed(passing.wait)
             raise
@@ -138,12 +138,15 @@ class Upstreams:
         upstream.worked()
         return answer
 
-    async def _watched(self, upstream: Upstream, work: Coroutine[Any, Any, T]) -> T:
-        """The result of ``work``, given up when the upstream no longer answers anything: one that is busy does."""
-        task = asyncio.ensure_future(work)
+    async def _watched(self, upstream: Upstream, one: Ask[T]) -> T:
+        """One answer, given up when the upstream no longer answers anything: one that is busy does."""
+        if upstream.failures and await self.calls.status(upstream) is None:
+            raise Passing("it does not answer yet")
+        task = asyncio.ensure_future(one(upstream))
         try:
             while not (await asyncio.wait((task,), timeout=self._retries.hang))[0]:
                 if await self.calls.status(upstream) is None and not task.done():
+                    self.calls.count(upstream, "failed")
                     raise Passing("it hangs")
             return task.result()
         finally:
