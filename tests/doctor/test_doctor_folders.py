@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -167,3 +170,19 @@ def test_what_cannot_be_examined_is_said(qwen3: Path, tmp_path: Path) -> None:
         examine(Request(str(qwen3), reference=tmp_path / "golden.json"))
     with pytest.raises(UsageError, match="--record"):
         examine(Request(str(qwen3), reference=tmp_path / "nowhere"))
+
+
+WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from steelyard.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+@pytest.mark.parametrize(("spoil", "code"), [(None, 4), (pool_by_mean, 9)])
+def test_a_folder_without_torch_is_told_by_its_files_or_with_the_line_that_installs_it(
+    folder: Path, recipe_file: Path, spoil: Callable[[Path], None] | None, code: int
+) -> None:
+    if spoil:
+        spoil(folder)
+    typed = [sys.executable, "-c", WITHOUT_TORCH, "doctor", str(folder), "--recipe", str(recipe_file)]
+    done = subprocess.run(typed, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code, done.stderr
+    assert "steelyard[torch]" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

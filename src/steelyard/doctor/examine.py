@@ -9,13 +9,13 @@ from pathlib import Path
 from steelyard.doctor.case import Case
 from steelyard.doctor.diagnose import diagnose
 from steelyard.doctor.files import compare_files
-from steelyard.doctor.finding import Diagnosis, Fault
+from steelyard.doctor.finding import Diagnosis, Fault, in_order
 from steelyard.doctor.golden import Golden, read_golden, shipped_golden
 from steelyard.doctor.judges import FolderJudge, JudgeCase, LocalJudge, diagnose_judge
 from steelyard.doctor.local import FolderTarget, LocalReference, Reference
 from steelyard.doctor.record import record, record_folder
 from steelyard.doctor.target import ServerConfig, ServerTarget, Templates, served_models
-from steelyard.errors import RecipeError, UsageError, WeightsError
+from steelyard.errors import MissingExtraError, RecipeError, UsageError, WeightsError
 from steelyard.models.folder import read_recipe
 from steelyard.models.recipe import Recipe, Sources
 from steelyard.models.registry import load_recipe, parse_recipe, recipe_names
@@ -105,9 +105,15 @@ def _folder(request: Request) -> Diagnosis:
     claimed = read_recipe(folder)
     recipe = _recipe_of_folder(request, claimed)
     found = compare_files(claimed, recipe)
-    target = FolderTarget(claimed)
+    by_files = Diagnosis(str(claimed.sources.folder), recipe.name, "", in_order(found), ("files",))
     if any(f.fault is Fault.ANOTHER_MODEL for f in found):
-        return Diagnosis(target.name, recipe.name, "", tuple(found), ("files",))
+        return by_files
+    try:
+        target = FolderTarget(claimed)
+    except MissingExtraError as wrong:
+        if not by_files.faults:
+            raise
+        return replace(by_files, skipped=(f"vectors: {wrong}",))
     inside = recipe.model_copy(update={"sources": claimed.sources})
     seen = diagnose(Case(target, recipe, _reference(request, inside), request.longest, request.quick), found)
     return replace(seen, checks=("files", *seen.checks))
@@ -123,7 +129,7 @@ def _reference(request: Request, recipe: Recipe) -> Reference | None:
         return LocalReference(recipe.model_copy(update={"sources": Sources(folder=str(given))}))
     try:
         return LocalReference(recipe)
-    except WeightsError:
+    except (WeightsError, MissingExtraError):
         return None if _is_file(request.recipe) else shipped_golden(recipe.name)
 
 

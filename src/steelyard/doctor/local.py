@@ -17,6 +17,7 @@ from steelyard.doctor.ruler import MEASURED_AT, Ruler, measured
 from steelyard.doctor.small_suite import Hits, hits, small_suite
 from steelyard.doctor.target import Answer, Templates
 from steelyard.engines.checkpoint.files import locate
+from steelyard.engines.checkpoint.info import expect_packages
 from steelyard.engines.checkpoint.reading import Reading
 from steelyard.engines.checkpoint.vocabulary import Ids
 from steelyard.engines.lazy import Lazy
@@ -79,11 +80,13 @@ class LocalReference:
 
     Raises:
         WeightsError: the files are not on this machine.
+        MissingExtraError: torch is not installed.
     """
 
     within = 0.0
 
     def __init__(self, recipe: Recipe) -> None:
+        expect_packages(("torch", "safetensors"), "running a checkpoint for the doctor", "torch")
         self._recipe = recipe
         self._folder = locate(recipe)
         self.name = str(self._folder)
