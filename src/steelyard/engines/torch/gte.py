@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.nn.functional import gelu
 
 from steelyard.engines.checkpoint.shape import Rope, Shape
-from steelyard.engines.torch.attention import Attend, KeyValue, attend
-from steelyard.engines.torch.layers import LayerNorm, Table, in_slices, rotary, rotate
-from steelyard.engines.torch.linear import Branches, Linear, MakeLinear
+from steelyard.engines.torch.attention import Attend, KeyValue
+from steelyard.engines.torch.layers import LayerNorm, in_slices, rotary, rotate
+from steelyard.engines.torch.linear import Branches, Linear
 from steelyard.engines.torch.pack import Pack
-from steelyard.engines.torch.weights import Checkpoint
+from steelyard.engines.torch.parts import Parts
 
 ANCHOR = "embeddings.word_embeddings.weight"
 _TYPES = "embeddings.token_type_embeddings.weight"
@@ -51,11 +51,7 @@ class Gte:
     """The trunk; see :class:`steelyard.engines.torch.layers.Trunk`.
 
     Args:
-        checkpoint: the tensors.
-        shape: their sizes.
-        make: the kind of linear layer.
-        device: where norms and tables go.
-        attention: how it is computed.
+        parts: what it is made with.
 
     Raises:
         WeightsError: a tensor is missing or has another shape.
@@ -63,18 +59,16 @@ class Gte:
 
     causal = False
 
-    def __init__(
-        self, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str = "cpu", attention: Attend = attend
-    ) -> None:
+    def __init__(self, parts: Parts) -> None:
+        checkpoint, shape = parts.checkpoint, parts.shape
         root = checkpoint.root(ANCHOR)
         checkpoint.expect({root + name: size for name, size in tensor_shapes(shape).items()})
         self.shape = shape
         self._rope = shape.rope or Rope(160_000.0)
-        self._words = Table(checkpoint.tensor(root + ANCHOR), device)
-        self._type = checkpoint.copy(root + _TYPES, device)[0] if shape.types else None
-        reader = _Reader(checkpoint, make, shape, device, attention)
-        self._norm = reader.norm(f"{root}embeddings.LayerNorm")
-        self._layers = [reader.layer(f"{root}encoder.layer.{i}.") for i in range(shape.layers)]
+        self._words = parts.table(root + ANCHOR)
+        self._type = parts.copy(root + _TYPES)[0] if shape.types else None
+        self._norm = parts.layer_norm(f"{root}embeddings.LayerNorm")
+        self._layers = [_layer(parts, f"{root}encoder.layer.{i}.") for i in range(shape.layers)]
 
     def __call__(self, pack: Pack, rows: Tensor | None = None, prefix: list[KeyValue] | None = None) -> Tensor:
         """See :class:`steelyard.engines.torch.layers.Trunk`; a prefix is never given."""
@@ -103,34 +97,14 @@ def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
     return found | {f"{name}.{part}": (h,) for name in norms for part in ("weight", "bias")}
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    checkpoint: Checkpoint
-    make: MakeLinear
-    shape: Shape
-    device: str
-    attend: Attend
-
-    def linear(self, name: str) -> Linear:
-        return self.make(self.checkpoint.tensor(f"{name}.weight"), self.checkpoint.tensor(f"{name}.bias"))
-
-    def branches(self, name: str, parts: int, *, bias: bool = True) -> Branches:
-        weights = self.checkpoint.tensor(f"{name}.weight").chunk(parts)
-        biases = self.checkpoint.tensor(f"{name}.bias").chunk(parts) if bias else [None] * parts
-        return self.make.branches(weights, biases)
-
-    def norm(self, name: str) -> LayerNorm:
-        weight, bias = (self.checkpoint.copy(f"{name}.{part}", self.device) for part in ("weight", "bias"))
-        return LayerNorm(weight, bias, self.shape.eps)
-
-    def layer(self, at: str) -> _Layer:
-        return _Layer(
-            inputs=self.branches(f"{at}attention.qkv_proj", 3),
-            out=self.linear(f"{at}attention.o_proj"),
-            attention_norm=self.norm(f"{at}attn_ln"),
-            inner=self.branches(f"{at}mlp.up_gate_proj", 2, bias=False),
-            down=self.linear(f"{at}mlp.down_proj"),
-            norm=self.norm(f"{at}mlp_ln"),
-            heads=self.shape.heads,
-            attend=self.attend,
-        )
+def _layer(parts: Parts, at: str) -> _Layer:
+    return _Layer(
+        inputs=parts.chunks(f"{at}attention.qkv_proj", 3),
+        out=parts.linear(f"{at}attention.o_proj"),
+        attention_norm=parts.layer_norm(f"{at}attn_ln"),
+        inner=parts.chunks(f"{at}mlp.up_gate_proj", 2, bias=False),
+        down=parts.linear(f"{at}mlp.down_proj"),
+        norm=parts.layer_norm(f"{at}mlp_ln"),
+        heads=parts.shape.heads,
+        attend=parts.attend,
+    )

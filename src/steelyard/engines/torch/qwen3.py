@@ -6,19 +6,18 @@ of a head, ``p`` tokens of the prefix.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 from torch.nn.functional import silu
 
 from steelyard.engines.checkpoint.layout import QWEN3_ANCHOR, qwen3_shapes
-from steelyard.engines.checkpoint.shape import Rope, Shape
-from steelyard.engines.torch.attention import Attend, KeyValue, attend
-from steelyard.engines.torch.layers import RMSNorm, Table, in_slices, rotary, rotate
-from steelyard.engines.torch.linear import Branches, Linear, MakeLinear
+from steelyard.engines.checkpoint.shape import Rope
+from steelyard.engines.torch.attention import KeyValue
+from steelyard.engines.torch.layers import RMSNorm, in_slices, rotary, rotate
+from steelyard.engines.torch.linear import Branches, Linear
 from steelyard.engines.torch.pack import Pack, pack
-from steelyard.engines.torch.weights import Checkpoint
+from steelyard.engines.torch.parts import Parts
 
 Turn = tuple[Tensor, Tensor]
 
@@ -56,11 +55,7 @@ class Qwen3:
     """The trunk; see :class:`steelyard.engines.torch.layers.Trunk`.
 
     Args:
-        checkpoint: the tensors.
-        shape: their sizes.
-        make: the kind of linear layer.
-        device: where norms and tables go.
-        attention: how it is computed.
+        parts: what it is made with.
 
     Raises:
         WeightsError: a tensor is missing or has another shape.
@@ -68,19 +63,17 @@ class Qwen3:
 
     causal = True
 
-    def __init__(
-        self, checkpoint: Checkpoint, shape: Shape, make: MakeLinear, device: str = "cpu", attention: Attend = attend
-    ) -> None:
+    def __init__(self, parts: Parts) -> None:
+        checkpoint, shape = parts.checkpoint, parts.shape
         root = checkpoint.root(QWEN3_ANCHOR)
         checkpoint.expect({root + name: size for name, size in qwen3_shapes(shape).items()})
         self.shape = shape
         self._rope = shape.rope or Rope(1_000_000.0)
-        self._device = device
-        self._attend = attention
-        self._words = Table(checkpoint.tensor(root + QWEN3_ANCHOR), device)
-        reader = _Reader(checkpoint, make, shape, device)
-        self._layers = [reader.layer(f"{root}layers.{i}.") for i in range(shape.layers)]
-        self._norm = reader.norm(f"{root}norm")
+        self._device = parts.device
+        self._attend = parts.attend
+        self._words = parts.table(root + QWEN3_ANCHOR)
+        self._layers = [_layer(parts, f"{root}layers.{i}.") for i in range(shape.layers)]
+        self._norm = parts.rms_norm(f"{root}norm")
 
     def __call__(self, pack: Pack, rows: Tensor | None = None, prefix: list[KeyValue] | None = None) -> Tensor:
         """See :class:`steelyard.engines.torch.layers.Trunk`."""
@@ -111,31 +104,15 @@ class Qwen3:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    checkpoint: Checkpoint
-    make: MakeLinear
-    shape: Shape
-    device: str
-
-    def linear(self, name: str) -> Linear:
-        return self.make(self.checkpoint.tensor(f"{name}.weight"), None)
-
-    def branches(self, names: Sequence[str]) -> Branches:
-        return self.make.branches([self.checkpoint.tensor(f"{name}.weight") for name in names], [None] * len(names))
-
-    def norm(self, name: str) -> RMSNorm:
-        return RMSNorm(self.checkpoint.copy(f"{name}.weight", self.device), self.shape.eps)
-
-    def layer(self, at: str) -> _Layer:
-        return _Layer(
-            norm=self.norm(f"{at}input_layernorm"),
-            inputs=self.branches([f"{at}self_attn.{name}_proj" for name in "qkv"]),
-            query_norm=self.norm(f"{at}self_attn.q_norm"),
-            key_norm=self.norm(f"{at}self_attn.k_norm"),
-            out=self.linear(f"{at}self_attn.o_proj"),
-            inner_norm=self.norm(f"{at}post_attention_layernorm"),
-            inner=self.branches([f"{at}mlp.{name}_proj" for name in ("gate", "up")]),
-            down=self.linear(f"{at}mlp.down_proj"),
-            head=self.shape.head,
-        )
+def _layer(parts: Parts, at: str) -> _Layer:
+    return _Layer(
+        norm=parts.rms_norm(f"{at}input_layernorm"),
+        inputs=parts.branches([f"{at}self_attn.{name}_proj" for name in "qkv"], bias=False),
+        query_norm=parts.rms_norm(f"{at}self_attn.q_norm"),
+        key_norm=parts.rms_norm(f"{at}self_attn.k_norm"),
+        out=parts.linear(f"{at}self_attn.o_proj", bias=False),
+        inner_norm=parts.rms_norm(f"{at}post_attention_layernorm"),
+        inner=parts.branches([f"{at}mlp.{name}_proj" for name in ("gate", "up")], bias=False),
+        down=parts.linear(f"{at}mlp.down_proj", bias=False),
+        head=parts.shape.head,
+    )

@@ -14,17 +14,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steelyard.engines.checkpoint.shape import Shape, read_shape
+from steelyard.engines.checkpoint.shape import read_shape
 from steelyard.engines.checkpoint.vocabulary import Ids
 from steelyard.engines.plan import plan
-from steelyard.engines.torch.attention import Attend, KeyValue
+from steelyard.engines.torch.attention import KeyValue
 from steelyard.engines.torch.bert import Bert
 from steelyard.engines.torch.config import TorchConfig
 from steelyard.engines.torch.fused_attention import best_attention
 from steelyard.engines.torch.gte import Gte
 from steelyard.engines.torch.layers import Trunk
-from steelyard.engines.torch.linear import MakeLinear, maker
+from steelyard.engines.torch.linear import maker
 from steelyard.engines.torch.pack import Pack, filler, pack
+from steelyard.engines.torch.parts import Parts
 from steelyard.engines.torch.precision import Precision, this_machine
 from steelyard.engines.torch.qwen3 import Qwen3
 from steelyard.engines.torch.weights import Checkpoint
@@ -33,6 +34,7 @@ from steelyard.types import Vectors
 
 Prefix = list[KeyValue]
 _PREFIXES = 8
+_TRUNKS: dict[str, Callable[[Parts], Trunk]] = {"bert": Bert, "xlm-roberta": Bert, "new": Gte, "qwen3": Qwen3}
 
 
 class Runner:
@@ -56,7 +58,7 @@ class Runner:
         machine = this_machine()
         self._make = maker(precision, machine, config.device)
         attention = best_attention(machine, config.device)
-        self._trunk = _trunk(architecture)(self.checkpoint, self.shape, self._make, config.device, attention)
+        self._trunk = _TRUNKS[architecture](Parts(self.checkpoint, self.shape, self._make, config.device, attention))
         self._prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
         self._lock = Lock()
 
@@ -110,12 +112,6 @@ class Runner:
                 while len(self._prefixes) > _PREFIXES:
                     self._prefixes.popitem(last=False)
         return found
-
-
-def _trunk(architecture: str) -> Callable[[Checkpoint, Shape, MakeLinear, str, Attend], Trunk]:
-    kinds: dict[str, Callable[[Checkpoint, Shape, MakeLinear, str, Attend], Trunk]]
-    kinds = {"bert": Bert, "xlm-roberta": Bert, "new": Gte, "qwen3": Qwen3}
-    return kinds[architecture]
 
 
 def _pool(trunk: Trunk, packed: Pack, pooling: Pooling, prefix: Prefix | None) -> Tensor:
