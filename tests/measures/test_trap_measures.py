@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.errors import DataError
-from steelyard.measures.traps import TrapOutcome, Winner, in_group, trap_outcomes, winner_counts
+from steelyard.measures.traps import TrapOutcome, Winner, trap_outcomes
 from steelyard.types import Ranking, TrapKind, ranked
 
 GROUP = {"p": TrapKind.POSITIVE, "l": TrapKind.LOOKALIKE, "c": TrapKind.CONTRARY, "n": TrapKind.NEIGHBOUR}
@@ -46,15 +46,6 @@ def test_ahead_margin_and_winner_agree(scores, k):
         assert got.ahead
     if got.winner in {Winner.LOOKALIKE, Winner.CONTRARY, Winner.NEIGHBOUR}:
         assert not got.ahead
-
-
-def test_summaries():
-    outcomes = [outcome({"p": 1.0}), outcome({"x": 1.0}), outcome({"x": 2.0, "p": 1.0})]
-    counts = winner_counts(outcomes)
-    assert counts[Winner.POSITIVE] == 1
-    assert counts[Winner.OTHER] == 2
-    assert set(counts) == set(Winner)
-    assert in_group([outcomes[0]]) == {"q": 1.0}
 
 
 def test_refusals():

@@ -37,11 +37,6 @@ class Measure:
             return self.family
         return f"{self.family}@{self.cutoff}"
 
-    @property
-    def is_proportion(self) -> bool:
-        """Whether a query can only score 0 or 1, whatever its judgements are."""
-        return self.family in {"top1", "hit"}
-
     def in_ir_measures(self) -> Any:
         """The ir-measures object that pytrec_eval computes it from.
 

@@ -28,9 +28,6 @@ from steelyard.types import Ranking
 HIGHEST_GRADE = 1000
 """trec_eval's nDCG takes time and memory in proportion to the highest grade."""
 
-PerQuery = Mapping[str, float]
-"""query id -> value"""
-
 Pattern = tuple[tuple[tuple[int, int], ...], tuple[int, ...]]
 """The (place, grade) of each relevant document in a ranking, and the grades of those that it lacks, ascending."""
 

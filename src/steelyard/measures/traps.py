@@ -91,16 +91,3 @@ def _outcome(query_id: str, kinds: Mapping[str, TrapKind], ranking: Ranking | No
         return TrapOutcome(query_id, winner, ahead=True, margin=None)
     margin = float(ranking.scores[positive]) - float(ranking.scores[distractor])
     return TrapOutcome(query_id, winner, ahead=positive < distractor, margin=margin)
-
-
-def winner_counts(outcomes: Iterable[TrapOutcome]) -> dict[Winner, int]:
-    """How often each kind of document won; every kind is there, the absent ones with 0."""
-    counts = dict.fromkeys(Winner, 0)
-    for outcome in outcomes:
-        counts[outcome.winner] += 1
-    return counts
-
-
-def in_group(outcomes: Iterable[TrapOutcome]) -> dict[str, float]:
-    """query id -> 1.0 where the positive was ahead of its own distractors, else 0.0: a measure like any other."""
-    return {outcome.query_id: float(outcome.ahead) for outcome in outcomes}

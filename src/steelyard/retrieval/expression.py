@@ -28,8 +28,6 @@ Value = str | int | float
 Options = tuple[tuple[str, tuple[Value, ...]], ...]
 """Sorted by key; every option has at least one value, and more than one makes a sweep."""
 
-REMOTE_SCHEMES = ("openai", "rerank")
-
 _SPACE = re.compile(r"\s*")
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
