@@ -1,4 +1,4 @@
-"""Writes the table of a stored result between the markers of README.md and README.zh-CN.md.
+"""Writes the table of a stored result, and its verdict in words, between the markers of README.md and README.zh-CN.md.
 
 make weigh && python tools/readme_table.py results/zh-traps.json
 """
@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 from steelyard.bench.result import Result, load
-from steelyard.bench.verdict import Judgement, judge
+from steelyard.bench.verdict import Judgement
+from steelyard.report import sentences
+from steelyard.report.content import Report, compose
+from steelyard.report.wording import Wording, load_wording
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
@@ -40,18 +43,23 @@ def table(result: Result, judgement: Judgement, heads: tuple[str, ...]) -> str:
     return "\n".join(lines)
 
 
+def verdict(report: Report, w: Wording) -> str:
+    """Who is ahead, and what so many queries can show."""
+    return w.paragraph(sentences.headline(report, w), sentences.reach(report, w))
+
+
 def main(path: str) -> None:
     """Rewrites both files."""
     result = load(path)
-    judgement = judge(result, "top1")
+    report = compose(result, measure="top1")
     for name, heads in HEADS.items():
         file = ROOT / name
         before, _, rest = file.read_text(encoding="utf-8").partition(BEGIN)
         _, found, after = rest.partition(END)
         if not found:
             sys.exit(f"{file}: no markers {BEGIN} and {END}")
-        words = f"\n\n{judgement.verdict.sentence}\n" if name == "README.md" else "\n"
-        file.write_text(f"{before}{BEGIN}\n{table(result, judgement, heads)}{words}{END}{after}", encoding="utf-8")
+        words = verdict(report, load_wording("zh" if "zh" in name else "en"))
+        file.write_text(f"{before}{BEGIN}\n{table(result, report.judgement, heads)}\n\n{words}\n{END}{after}", "utf-8")
 
 
 if __name__ == "__main__":

@@ -127,7 +127,13 @@ def _explained(findings: list[Finding], *, exact: bool) -> list[Finding]:
             kept.append(replace(f, sure=Sureness.LIKELY))
         elif not guess and f.fault is not Fault.AS_PUBLISHED:
             kept.append(f)
-    return kept
+    return _of_another(kept)
+
+
+def _of_another(findings: list[Finding]) -> list[Finding]:
+    """Another model reads another length, so its limit is no surer a fault than that it is another."""
+    other = max((f.sure for f in findings if f.fault is Fault.ANOTHER_MODEL), default=Sureness.CERTAIN)
+    return [replace(f, sure=min(f.sure, other)) if f.fault is Fault.TRUNCATION else f for f in findings]
 
 
 def _by_figures(findings: list[Finding]) -> list[Finding]:

@@ -5,8 +5,8 @@ as float32[h, t], one column a token: a weight multiplies them as a checkpoint s
 a block that BLAS reads and writes in place, and OpenBLAS is faster at few tokens than the other way round.
 
 BLAS spreads the large products over the cores by itself. What lies between them is cut into pieces that stay in a
-core's cache, and is left to one thread: pieces last microseconds, and what more threads gained they lost to the
-interpreter's lock and to BLAS's own threads, which spin on the cores between two products.
+core's cache, and is left to one thread: pieces last microseconds, and two threads took no less time beside BLAS's own,
+which spin on the cores between two products.
 """
 
 from __future__ import annotations

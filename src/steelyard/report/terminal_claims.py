@@ -25,4 +25,5 @@ def print_claims(out: Console, findings: Sequence[Finding]) -> None:
         if finding.answer is Answer.OPEN:
             out.print(Text(f"   Test it with systems and texts (--suite) of yours: {finding.command}"), soft_wrap=True)
     counts = {answer: sum(f.answer is answer for f in findings) for answer in Answer}
-    out.print(Text(", ".join(f"{count} {answer}" for answer, count in counts.items() if count) + "."))
+    tally = "; ".join(f"{answer}: {count}" for answer, count in counts.items() if count)
+    out.print(Text(f"Of {len(findings)} claims, {tally}."))

@@ -126,7 +126,7 @@ class Verdict:
         if self.detectable is None:
             return "So few queries, or such equal systems, cannot show any difference."
         amount = f"{100 * self.detectable:.1f} points" if self._points() else f"{self.detectable:.3g}"
-        return f"So many queries show a true difference of {amount} four times in five, smaller ones less often."
+        return f"This many queries show a true difference of {amount} four times in five, smaller ones less often."
 
     def _points(self) -> bool:
         return all(c.points for c in self.comparisons)

@@ -12,7 +12,17 @@ from steelyard.engines.protocol import EngineInfo
 from steelyard.errors import MissingExtraError
 from steelyard.models.recipe import Recipe
 
-_NOT_THE_NUMBERS = {"title", "languages", "licence", "published", "examples", "trained_on", "notes", "sources", "backends"}
+_NOT_THE_NUMBERS = {
+    "title",
+    "languages",
+    "licence",
+    "published",
+    "examples",
+    "trained_on",
+    "notes",
+    "sources",
+    "backends",
+}
 
 
 def describe(recipe: Recipe, backend: str, packages: tuple[str, ...], made_of: Mapping[str, object]) -> EngineInfo:
