@@ -219,6 +219,7 @@ COMMON: dict[str, tuple[Plant, str]] = {
     "weights in 4 bits": (Plant(bits=4), "quantisation-loss"),
     "another model": (Plant(seed=1), "another-model"),
     "another model, shuffled otherwise": (Plant(seed=2), "another-model"),
+    "another model, cut at 100 tokens": (Plant(seed=1, limit=100), "another-model"),
     "texts without a side taken for queries": (Plant(**SERVER, silent=Role.QUERY), "template-wrong"),
     "templates swapped": (Plant(templates="server", write=_swapped), "template-wrong"),
 }
