@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 TOKENS_A_BATCH = 2_048
 """Where throughput levels off on a processor with two cores; see ``benchmarks/engine``."""
+_SHORTEST_PREFIX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +86,9 @@ def common_prefix(rows: Sequence[list[int]]) -> int:
     low, high = min(rows), max(rows)
     shared = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
     return max(min(shared, min(map(len, rows)) - 1), 0)
+
+
+def worth_sharing(rows: Sequence[list[int]]) -> int:
+    """:func:`common_prefix`, or 0 where it is so short that computing it once saves nothing."""
+    shared = common_prefix(rows)
+    return shared if shared >= _SHORTEST_PREFIX else 0

@@ -9,7 +9,7 @@ from steelyard.engines.checkpoint.encoder import CheckpointEncoder
 from steelyard.engines.checkpoint.files import locate
 from steelyard.engines.checkpoint.vocabulary import Ids
 from steelyard.engines.lazy import Lazy
-from steelyard.engines.plan import common_prefix
+from steelyard.engines.plan import worth_sharing
 from steelyard.engines.torch.config import TorchConfig, decide, describe
 from steelyard.engines.torch.precision import Choice
 from steelyard.errors import RecipeError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from steelyard.engines.torch.runner import Runner
 
 _PROBES = ("一", "1", "a")
-_SHORTEST_PREFIX = 8
 
 
 class TorchEncoder(CheckpointEncoder):
@@ -86,8 +85,7 @@ class TorchEncoder(CheckpointEncoder):
         causal = self._recipe.architecture == "qwen3"
         if not causal or role is not Role.QUERY or not self._config.share_prefixes:
             return 0
-        shared = common_prefix(rows + self._reading.uncut(_PROBES, role, instruction))
-        return shared if shared >= _SHORTEST_PREFIX else 0
+        return worth_sharing(rows + self._reading.uncut(_PROBES, role, instruction))
 
     def _load(self) -> Runner:
         from steelyard.engines.torch.runner import Runner

@@ -89,7 +89,7 @@ class Int16Code(Code):
     """The module with both functions."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("the int16 numbers of the torch engine")
         self.pair_sums = self.declare("llvm.x86.avx2.pmadd.wd", self.ints, [self.shorts, self.shorts])
         self.root = self.declare("llvm.sqrt.f32", self.f32, [self.f32])
         self._multiply([self._tile(tall) for tall in range(1, TALL + 1)])

@@ -36,7 +36,7 @@ class Code:
         MissingExtraError: llvmlite is not installed.
     """
 
-    def __init__(self, purpose: str = "the int16 numbers of the torch engine") -> None:
+    def __init__(self, purpose: str) -> None:
         self.purpose = purpose
         self.ir: Any = (ir := require("llvmlite.ir", purpose, "int16"))
         self.i16, self.i32, self.i64, self.f32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()

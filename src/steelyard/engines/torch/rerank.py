@@ -16,7 +16,7 @@ from steelyard.engines.checkpoint.files import locate
 from steelyard.engines.checkpoint.reading import Reading
 from steelyard.engines.checkpoint.vocabulary import Ids
 from steelyard.engines.lazy import Lazy
-from steelyard.engines.plan import common_prefix
+from steelyard.engines.plan import worth_sharing
 from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.torch.config import TorchConfig, decide, describe
 from steelyard.engines.torch.precision import Choice
@@ -26,8 +26,6 @@ from steelyard.types import Scores
 
 if TYPE_CHECKING:
     from steelyard.engines.torch.runner import Runner
-
-_SHORTEST_PREFIX = 8
 
 
 class TorchReranker(BaseReranker):
@@ -76,8 +74,8 @@ class TorchReranker(BaseReranker):
         rows = self.token_ids(query, documents, instruction)
         shared = 0
         if self._recipe.architecture == "qwen3" and self._config.share_prefixes and len(rows) > 1:
-            shared = common_prefix(rows)
-        return self._judge.get().score(rows, shared if shared >= _SHORTEST_PREFIX else 0)
+            shared = worth_sharing(rows)
+        return self._judge.get().score(rows, shared)
 
     def _load(self) -> _Judge:
         from steelyard.engines.torch import judge
