@@ -6,10 +6,13 @@ minutes of one core. Progress is on stderr, the table on stdout as well.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,29 +26,73 @@ from steelyard.doctor.diagnose import diagnose  # noqa: E402
 from steelyard.doctor.finding import Diagnosis  # noqa: E402
 from steelyard.doctor.golden import shipped_golden  # noqa: E402
 from steelyard.doctor.local import LocalReference  # noqa: E402
+from steelyard.doctor.target import Answer, Target  # noqa: E402
 from steelyard.engines.e5_rebuild import write_e5_checkpoint  # noqa: E402
+from steelyard.models.recipe import Recipe  # noqa: E402
+from steelyard.types import Role  # noqa: E402
 
 BEGIN, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"
-
-
-def first(found: Diagnosis) -> str:
-    return found.faults[0].fault.value if found.faults else found.verdict
+HEADS = (
+    "model",
+    "planted",
+    "is",
+    "with right vectors",
+    "with the shipped golden file",
+    "by behaviour and published figures",
+    "by behaviour alone",
+    "sure",
+    "Top-1",
+)
 
 
 class Remembered:
     """A target that is asked each question once, so that four examinations cost one."""
 
-    def __init__(self, target) -> None:
-        self._target, self.name, self.templates, self._known = target, target.name, target.templates, {}
+    def __init__(self, target: Target) -> None:
+        self._target, self.name, self.templates = target, target.name, target.templates
+        self._known: dict[tuple[tuple[str, ...], Role | None, int | None], Answer] = {}
 
-    def embed(self, texts, role, dimensions=None):
+    def embed(self, texts: Sequence[str], role: Role | None, dimensions: int | None = None) -> Answer:
+        """See :class:`Target`."""
         key = (tuple(texts), role, dimensions)
         if key not in self._known:
             self._known[key] = self._target.embed(texts, role, dimensions)
         return self._known[key]
 
 
-def rows(model, folder, recipe, plants, *, quick: bool):
+@dataclass(frozen=True)
+class Row:
+    """One fault in one model, examined in four ways; None where nothing is shipped."""
+
+    model: str
+    planted: str
+    wanted: str
+    exact: Diagnosis
+    golden: Diagnosis | None
+    figures: Diagnosis
+    alone: Diagnosis
+
+    def __str__(self) -> str:
+        found = self.exact
+        sure = found.faults[0].sure.name.lower() if found.faults else ""
+        cost = "" if found.cost is None else str(found.cost).replace(f" of {found.cost.n}", "")
+        named = (self._marked(d) for d in (found, self.golden, self.figures, self.alone))
+        return f"| {' | '.join((self.model, self.planted, self.wanted, *named, sure, cost))} |"
+
+    def _marked(self, found: Diagnosis | None) -> str:
+        if found is None:
+            return ""
+        return first(found) if first(found) == self.wanted else f"*{first(found)}*"
+
+
+def first(found: Diagnosis) -> str:
+    """The fault that is named first."""
+    return found.faults[0].fault.value if found.faults else found.verdict
+
+
+def rows(
+    model: str, folder: Path, recipe: Recipe, plants: Mapping[str, tuple[planted.Plant, str]], *, quick: bool
+) -> Iterator[Row]:
     """Each plant with right vectors, with what is shipped, with published figures and by behaviour alone.
 
     The figures are those of the healthy model, since its publisher printed none. Only the first is ranked.
@@ -60,41 +107,48 @@ def rows(model, folder, recipe, plants, *, quick: bool):
         golden = diagnose(Case(target, recipe, shipped, quick=True)) if shipped else None
         figures = diagnose(Case(target, figured, quick=True))
         alone = diagnose(Case(target, recipe, quick=True))
-        took = time.process_time() - started
-        print(
-            f"{took:6.1f} s",
-            model,
-            name,
-            wanted,
-            first(exact),
-            first(figures),
-            first(alone),
-            file=sys.stderr,
-            flush=True,
-        )
-        yield model, name, wanted, exact, golden, figures, alone
+        took = f"{time.process_time() - started:6.1f} s"
+        row = Row(model, name, wanted, exact, golden, figures, alone)
+        print(took, row, file=sys.stderr, flush=True)
+        yield row
 
 
-def line(model, name, wanted, exact, *others) -> str:
-    sure = exact.faults[0].sure.name.lower() if exact.faults else ""
-    cost = "" if exact.cost is None else str(exact.cost).replace(f" of {exact.cost.n}", "")
-    named = " | ".join("" if found is None else marked(found, wanted) for found in (exact, *others))
-    return f"| {model} | {name} | {wanted} | {named} | {sure} | {cost} |"
-
-
-def marked(found: Diagnosis, wanted: str) -> str:
-    return first(found) if first(found) == wanted else f"*{first(found)}*"
-
-
-def matrix(results) -> list[str]:
+def matrix(results: Sequence[Row]) -> list[str]:
     """Planted against named first, with right vectors; a dot for none."""
-    named = Counter((wanted, first(exact)) for _, _, wanted, exact, *_ in results)
+    named = Counter((r.wanted, first(r.exact)) for r in results)
     labels = sorted({label for pair in named for label in pair}, key=lambda s: (s != "healthy", s))
     head = [f"| planted \\ named first | {' | '.join(labels)} |", "|---" * (len(labels) + 1) + "|"]
     return head + [f"| {a} | {' | '.join(str(named[a, b] or '·') for b in labels)} |" for a in labels]
 
 
+def share(results: Sequence[Row]) -> str:
+    """How many are named right in each way."""
+    ways = {
+        "with right vectors": [r.exact for r in results],
+        "with published figures": [r.figures for r in results],
+        "by behaviour alone": [r.alone for r in results],
+    }
+    said = [
+        f"{sum(first(d) == r.wanted for d, r in zip(found, results, strict=True))} of {len(results)} {way}"
+        for way, found in ways.items()
+    ]
+    return f"Named right: {', '.join(said)}."
+
+
+def write(results: Sequence[Row]) -> None:
+    """Prints the tables and puts them between the markers of the page."""
+    lines = [share(results), "", *matrix(results), ""]
+    lines += [f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|", *map(str, results)]
+    print("\n".join(lines))
+    page = ROOT / "docs" / "doctor.md"
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    behind = rest.partition(END)[2]
+    page.write_text(before + BEGIN + "\n" + "\n".join(lines) + "\n" + END + behind, encoding="utf-8")
+
+
 def main() -> None:
+    """Every fault in both models."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as place:
         e5 = write_e5_checkpoint(Path(place) / "multilingual-e5-small")
@@ -103,20 +157,6 @@ def main() -> None:
         planted.write_qwen3(tiny)
         small = [*rows("Qwen3 shape", tiny, planted.qwen3_recipe(tiny), planted.QWEN3, quick=True)]
         write([*rows("e5-small", e5, planted.e5_recipe(e5), planted.E5, quick=False), *small])
-
-
-def write(results) -> None:
-    right = sum(first(exact) == wanted for _, _, wanted, exact, *_ in results)
-    columns = ("model", "planted", "is", "with right vectors", "with the shipped golden file")
-    columns += ("by behaviour and published figures", "by behaviour alone")
-    head = f"| {' | '.join(columns)} | sure | Top-1 |"
-    lines = [f"{right} of {len(results)} named right with right vectors.", "", *matrix(results), ""]
-    lines += [head, "|---" * 9 + "|", *(line(*r) for r in results)]
-    print("\n".join(lines))
-    page = ROOT / "docs" / "doctor.md"
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    behind = rest.partition(END)[2]
-    page.write_text(before + BEGIN + "\n" + "\n".join(lines) + "\n" + END + behind, encoding="utf-8")
 
 
 if __name__ == "__main__":
