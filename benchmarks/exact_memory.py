@@ -1,11 +1,13 @@
 """What exact search needs beside the vectors: peak memory and time of one search, in a process of its own.
 
-Run: python benchmarks/exact_memory.py [documents] [queries] [dimensions] [k]    (1000000 1000 1024 100)
+    python benchmarks/exact_memory.py
+
 Ends with 1 where the peak exceeds the vectors' own size by more than 1 GB.
 """
 
 from __future__ import annotations
 
+import argparse
 import resource
 import sys
 import time
@@ -30,9 +32,15 @@ def make(rows: int, dimensions: int, seed: int) -> Vectors:
     return vectors
 
 
-def main(arguments: list[str]) -> int:
-    given = [int(a) for a in arguments]
-    documents, queries, dimensions, k = given + [1_000_000, 1_000, 1_024, 100][len(given) :]
+def main() -> int:
+    """Makes vectors, searches once, prints time and memory."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("documents", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("queries", type=int, nargs="?", default=1_000)
+    parser.add_argument("dimensions", type=int, nargs="?", default=1_024)
+    parser.add_argument("k", type=int, nargs="?", default=100)
+    options = parser.parse_args()
+    documents, queries, dimensions, k = options.documents, options.queries, options.dimensions, options.k
     vectors = make(documents, dimensions, 0)
     questions = make(queries, dimensions, 1)
     ids = [f"doc-{i:08d}" for i in range(documents)]
@@ -47,4 +55,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -6,6 +6,7 @@ ir-measures is given dicts that were made beforehand; Steelyard starts from its 
 
 from __future__ import annotations
 
+import argparse
 import gc
 import statistics
 import sys
@@ -47,7 +48,9 @@ def seconds(work: Callable[[], object]) -> float:
 
 def main() -> None:
     """Prints the medians and their ratio; ends with 1 when the ratio is above 1.2."""
-    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", type=int, nargs="?", default=15)
+    pairs = parser.parse_args().pairs
     judgements, rankings = make()
     run = {r.query_id: dict(zip(r.document_ids, r.scores.tolist(), strict=True)) for r in rankings}
     reference = [lambda: ir_measures.pytrec_eval.calc(SAME, judgements, run)]

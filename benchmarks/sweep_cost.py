@@ -7,6 +7,7 @@ Both are made from nothing, each with a cache file of its own:
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 import time
@@ -37,8 +38,13 @@ def timed(nodes: Sequence[Node], suite: Suite) -> tuple[tuple[float, float], int
     return spent, computed
 
 
-def main(system: str = "e5-small", suite_name: str = "zh-traps") -> int:
-    suite = open_suite(suite_name)
+def main() -> int:
+    """One pass and the sweep, each from nothing."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("system", nargs="?", default="e5-small")
+    parser.add_argument("suite", nargs="?", default="zh-traps")
+    options = parser.parse_args()
+    system, suite = options.system, open_suite(options.suite)
     base = parse(system)
     recipe = recipe_of(base) if isinstance(base, Leaf) else None
     if recipe is None:
@@ -61,4 +67,4 @@ def main(system: str = "e5-small", suite_name: str = "zh-traps") -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())
