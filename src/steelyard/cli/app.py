@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import cyclopts
 from cyclopts import App
 
+from steelyard.cli.codes import INTERRUPTED
 from steelyard.errors import SteelyardError
 
 EPILOGUE = (
@@ -16,7 +17,6 @@ EPILOGUE = (
     "6 an engine or endpoint failed; 7 the cache cannot be used; 8 finished, but a system failed; 9 the doctor found "
     "faults; 10 the doctor could not tell; 11 a backend was refused; 130 interrupted (what was finished is kept)."
 )
-INTERRUPTED = 130
 
 COMMANDS = {
     "weigh": ("steelyard.cli.weigh:weigh", "Weigh systems on a suite and say which of them can be told apart."),

@@ -7,6 +7,7 @@ from typing import Protocol
 
 A_SYSTEM_FAILED = 8
 REFUSED = 11
+INTERRUPTED = 130
 
 
 class Tried(Protocol):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from steelyard.cli.codes import INTERRUPTED
 from steelyard.cli.output import console
 from steelyard.errors import UsageError
 from steelyard.serving.settings import Limits
@@ -107,7 +109,9 @@ def serve(
     with listen(Address(options.host, options.port)) as sock:
         service.host.start()
         _announce(service, options, sock.getsockname()[1])
-        serve_app(build_app(service), sock, options.drain)
+        if not serve_app(build_app(service), sock, options.drain):
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
     return 0
 
 

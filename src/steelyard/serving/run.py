@@ -54,8 +54,11 @@ def listen(address: Address) -> socket.socket:
         ) from None
 
 
-def serve_app(app: ASGIApp, sock: socket.socket, drain_seconds: float) -> None:
+def serve_app(app: ASGIApp, sock: socket.socket, drain_seconds: float) -> bool:
     """Serves until SIGTERM, SIGINT or a hang-up; then accepts nothing new and finishes what is under way.
+
+    False where a second signal broke that off: an engine may still be computing then, and a thread inside BLAS while
+    libraries are taken down can keep the process from ending, so the caller must leave without taking them down.
 
     Args:
         app: the application.
@@ -78,6 +81,7 @@ def serve_app(app: ASGIApp, sock: socket.socket, drain_seconds: float) -> None:
     server = uvicorn.Server(config)
     with _quiet_signals(), _quiet_haste(server), _ending_at_hang_up(server):
         server.run(sockets=[sock])
+    return not server.force_exit
 
 
 def _settle_garbage() -> None:
