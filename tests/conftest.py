@@ -19,8 +19,11 @@ FLAGS = (
     "--disable-sync", "--no-first-run", "--disable-dev-shm-usage",
 )  # fmt: skip
 
-# A shell that starts this in the background makes it ignore Ctrl-C, and so would the processes that tests interrupt.
+# A shell that starts this in the background makes it ignore Ctrl-C, nohup makes it ignore hang-ups, and so would the
+# processes that tests interrupt: what is ignored is inherited, what is handled is not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 settings.register_profile(
     "steelyard",

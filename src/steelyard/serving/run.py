@@ -57,8 +57,8 @@ def listen(address: Address) -> socket.socket:
 def serve_app(app: ASGIApp, sock: socket.socket, drain_seconds: float) -> bool:
     """Serves until SIGTERM, SIGINT or a hang-up; then accepts nothing new and finishes what is under way.
 
-    False where a second signal broke that off: an engine may still be computing then, and a thread inside BLAS while
-    libraries are taken down can keep the process from ending, so the caller must leave without taking them down.
+    False where a second signal broke that off: an engine may still be computing then, and the caller should leave
+    without waiting for its thread.
 
     Args:
         app: the application.
