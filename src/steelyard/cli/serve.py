@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -109,10 +108,8 @@ def serve(
     with listen(Address(options.host, options.port)) as sock:
         service.host.start()
         _announce(service, options, sock.getsockname()[1])
-        if not serve_app(build_app(service), sock, options.drain):
-            sys.stderr.flush()
-            os._exit(INTERRUPTED)
-    return 0
+        in_order = serve_app(build_app(service), sock, options.drain)
+    return 0 if in_order else INTERRUPTED
 
 
 def _local(models: tuple[str, ...], options: ServeOptions, limits: Limits) -> Service:

@@ -57,8 +57,7 @@ def listen(address: Address) -> socket.socket:
 def serve_app(app: ASGIApp, sock: socket.socket, drain_seconds: float) -> bool:
     """Serves until SIGTERM, SIGINT or a hang-up; then accepts nothing new and finishes what is under way.
 
-    False where a second signal broke that off: an engine may still be computing then, and the caller should leave
-    without waiting for its thread.
+    False where a second signal broke that off; an engine may still be computing then, and nobody waits for it.
 
     Args:
         app: the application.
