@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -68,19 +67,15 @@ def launch(server: Literal["sglang", "vllm"], model: str, *, options: LaunchOpti
 
 def _run(found: Launch, recipe: Recipe, options: LaunchOptions) -> int:
     from steelyard.serving.launch.process import STOPS, Patience, check, hold, running
+    from steelyard.serving.signals import handled
 
     err = console(stderr=True)
     err.out(shlex.join(found.command))
-    before = {number: signal.signal(number, _interrupt) for number in STOPS}  # so that the server is stopped too
-    try:
-        with running(found, Patience(options.patience)) as process:
-            err.print(check(found, recipe), markup=False)
-            if not options.check_only:
-                with contextlib.suppress(KeyboardInterrupt):  # being told to stop is no failure
-                    hold(found, process)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with handled(STOPS, _interrupt), running(found, Patience(options.patience)) as process:
+        err.print(check(found, recipe), markup=False)
+        if not options.check_only:
+            with contextlib.suppress(KeyboardInterrupt):  # being told to stop is no failure
+                hold(found, process)
     return 0
 
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from steelyard.errors import UsageError
 from steelyard.serving.connection import BoundedHttp
+from steelyard.serving.signals import handled
 
 _MOST_FILES = 65_536
 
@@ -78,7 +79,8 @@ def serve_app(app: ASGIApp, sock: socket.socket, drain_seconds: float) -> bool:
     _settle_garbage()
     _allow_connections()
     server = uvicorn.Server(config)
-    with _quiet_signals(), _quiet_haste(server), _ending_at_hang_up(server):
+    # uvicorn raises the signal that stopped it once more when it is done; a clean end is no failure
+    with handled((signal.SIGTERM, signal.SIGINT), lambda *_: None), _quiet_haste(server), _ending_at_hang_up(server):
         server.run(sockets=[sock])
     return not server.force_exit
 
@@ -91,17 +93,6 @@ def _settle_garbage() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-@contextmanager
-def _quiet_signals() -> Iterator[None]:
-    """uvicorn raises the signal that stopped it once more when it is done; a clean end is no failure."""
-    before = {s: signal.signal(s, lambda *_: None) for s in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -125,11 +116,8 @@ def _ending_at_hang_up(server: uvicorn.Server) -> Iterator[None]:
     if not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
         yield
         return
-    signal.signal(signal.SIGHUP, server.handle_exit)
-    try:
+    with handled((signal.SIGHUP,), server.handle_exit):
         yield
-    finally:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _allow_connections() -> None:

@@ -20,6 +20,7 @@ from steelyard.engines.openai import OpenAIConfig, OpenAIEncoder, OpenAIReranker
 from steelyard.errors import EndpointError, EngineError, UsageError
 from steelyard.models.recipe import Recipe
 from steelyard.serving.launch.commands import Launch
+from steelyard.serving.signals import handled
 from steelyard.types import Role
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -141,12 +142,8 @@ def _signals_later() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    before = {n: signal.signal(n, lambda number, _: came.append(number)) for n in STOPS}
-    try:
+    with handled(STOPS, lambda number, _: came.append(number)):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
     for late in came:
         signal.raise_signal(late)
 
