@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cyclopts import Parameter
@@ -48,12 +47,11 @@ def launch(server: Literal["sglang", "vllm"], model: str, *, options: LaunchOpti
         server: what runs the model.
         model: a model of `steelyard models`, or the folder of a checkpoint, such as `./my-model`.
     """
-    from steelyard.models.folder import read_recipe
-    from steelyard.models.registry import load_recipe
+    from steelyard.models.folder import recipe_at
     from steelyard.serving.launch.commands import launch_of
 
     options = options or LaunchOptions()
-    recipe = read_recipe(Path(model)) if "/" in model else load_recipe(model)
+    recipe = recipe_at(model)
     found = launch_of(server, recipe, options.port, options.checkpoint)
     if options.run:
         return _run(found, recipe, options)

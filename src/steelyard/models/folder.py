@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import struct
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 from steelyard.errors import RecipeError, WeightsError
 from steelyard.models.recipe import Architecture, Pooling, Recipe, Sources
+from steelyard.models.registry import load_recipe
 
 BACKENDS = ("torch", "torch-fp32", "torch-bf16", "torch-int16", "torch-int8")
 OPENVINO = ("openvino-fp32", "openvino-int8", "openvino")
@@ -36,6 +38,15 @@ _POOLINGS: dict[str, Pooling] = {
 }
 _INSTRUCTED = re.compile(r"Instruct: (?P<task>.+)\nQuery:(?P<space> ?)", re.DOTALL)
 _LARGEST_JSON = 64 << 20
+
+
+def recipe_at(written: str) -> Recipe:
+    """The recipe of a known name, or of a checkpoint's folder, which is written with a slash: ``./my-model``.
+
+    Raises:
+        RecipeError: no such name, or see :func:`read_recipe`.
+    """
+    return read_recipe(Path(written)) if "/" in written or os.sep in written else load_recipe(written)
 
 
 def read_recipe(folder: Path) -> Recipe:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from steelyard.engines.load import open_encoder, open_reranker, open_token_encod
 from steelyard.engines.packages import installed, package_file
 from steelyard.engines.protocol import Encoder, Reranker
 from steelyard.errors import UsageError
-from steelyard.models.folder import read_recipe
+from steelyard.models.folder import recipe_at
 from steelyard.models.hub import find
 from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe
@@ -97,7 +96,7 @@ def _recipe(name: str) -> Recipe:
         inner = load_recipe(name.removeprefix(_MAXSIM_SPELT))
         bare = {"query_template": "{text}", "instruction": None, "kind": "reranker", "dimension": 0}
         return inner.model_copy(update={"name": f"{MAXSIM}{inner.name}", **bare})
-    return read_recipe(Path(name)) if "/" in name or os.sep in name else load_recipe(name)
+    return recipe_at(name)
 
 
 def tokenizer_of(recipe: Recipe) -> Path | None:
