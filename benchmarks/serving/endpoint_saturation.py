@@ -9,6 +9,7 @@ count differs or a rate is off by more than 5 %.
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 import time
@@ -72,10 +73,15 @@ def short_texts() -> list[str]:
     return [d.text for d in open_suite("zh-traps").documents if len(d.text) < 60][:400]
 
 
-def main(model: str = "e5-small", seconds: str = "3") -> int:
-    port = free_port()
+def main() -> int:
+    """Every level, and whether both sides counted alike."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", nargs="?", default="e5-small")
+    parser.add_argument("seconds", type=float, nargs="?", default=3.0)
+    options = parser.parse_args()
+    model, port = options.model, free_port()
     with server([*RUN_CLI, "serve", model, "--port", str(port)], port):
-        levels, rows = measure(port, model, float(seconds))
+        levels, rows = measure(port, model, options.seconds)
     print("| clients | texts/s | by a clock outside | p50 ms | p95 ms | answered | counted by the server |")
     print("|---|---|---|---|---|---|---|")
     for level, answered, counted, rate in rows:
@@ -90,4 +96,4 @@ def main(model: str = "e5-small", seconds: str = "3") -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())
