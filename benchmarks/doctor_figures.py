@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT / "tests" / "doctor"), str(ROOT / "tests" / "engines")]
 from planted import COMMON, E5, Plant, Planted, e5_recipe, minilm_recipe  # noqa: E402
 
 from steelyard.doctor.target import Target  # noqa: E402
-from steelyard.engines.e5_rebuild import write_e5_checkpoint  # noqa: E402
+from steelyard.engines.builtin.e5_rebuild import write_e5_checkpoint  # noqa: E402
 from steelyard.engines.load import open_encoder  # noqa: E402
 from steelyard.models.recipe import Example, Recipe  # noqa: E402
 from steelyard.models.registry import load_recipe  # noqa: E402

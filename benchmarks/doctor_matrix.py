@@ -27,7 +27,7 @@ from steelyard.doctor.finding import Diagnosis  # noqa: E402
 from steelyard.doctor.golden import shipped_golden  # noqa: E402
 from steelyard.doctor.local import LocalReference  # noqa: E402
 from steelyard.doctor.target import Answer, Target  # noqa: E402
-from steelyard.engines.e5_rebuild import write_e5_checkpoint  # noqa: E402
+from steelyard.engines.builtin.e5_rebuild import write_e5_checkpoint  # noqa: E402
 from steelyard.models.recipe import Recipe  # noqa: E402
 from steelyard.types import Role  # noqa: E402
 

@@ -14,9 +14,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from steelyard.bench.cache import VectorCache
-from steelyard.bench.runner import WeighConfig, weigh
-from steelyard.bench.sweep import Axes, variants
+from steelyard.bench.evaluation.cache import VectorCache
+from steelyard.bench.evaluation.runner import WeighConfig, weigh
+from steelyard.bench.evaluation.sweep import Axes, variants
 from steelyard.cost.storage import PRECISIONS
 from steelyard.retrieval.expression import Leaf, Node, parse
 from steelyard.retrieval.vocabulary import recipe_of

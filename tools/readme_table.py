@@ -6,8 +6,8 @@ make weigh && python tools/readme_table.py results/zh-traps.json
 import sys
 from pathlib import Path
 
-from steelyard.bench.result import Result, load
-from steelyard.bench.verdict import Judgement
+from steelyard.bench.evaluation.judgement import Judgement
+from steelyard.bench.evaluation.result import Result, load
 from steelyard.report import sentences
 from steelyard.report.content import Report, compose
 from steelyard.report.wording import Wording, load_wording

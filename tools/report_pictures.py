@@ -11,7 +11,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, sync_playwright
 
-from steelyard.bench.result import load
+from steelyard.bench.evaluation.result import load
 from steelyard.report.content import compose
 from steelyard.report.page import to_page
 from steelyard.report.wording import load_wording

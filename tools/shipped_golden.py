@@ -18,8 +18,8 @@ from steelyard.doctor.compare import loss
 from steelyard.doctor.golden import SHIPPED, Golden, wanted_texts
 from steelyard.doctor.local import LocalReference
 from steelyard.doctor.record import record_folder
-from steelyard.engines.e5_rebuild import write_e5_checkpoint
-from steelyard.engines.packaged import with_checkpoint
+from steelyard.engines.builtin.e5_rebuild import write_e5_checkpoint
+from steelyard.engines.builtin.packaged import with_checkpoint
 from steelyard.models.recipe import Sources
 from steelyard.models.registry import load_recipe
 

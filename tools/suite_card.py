@@ -10,8 +10,8 @@ import re
 import sys
 from pathlib import Path
 
-from steelyard.bench.result import Result, load
-from steelyard.bench.verdict import Judgement, judge
+from steelyard.bench.evaluation.judgement import Judgement, judge
+from steelyard.bench.evaluation.result import Result, load
 
 CATALOG = Path(__file__).resolve().parent.parent / "src/steelyard/suites/catalog"
 BEGIN, END = "[table: built-in systems]", "[end of table]"

@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "engines"))
 import tokenizers_for_tests as tokenizers
 
+from steelyard.engines.builtin.e5_rebuild import write_e5_checkpoint
 from steelyard.engines.checkpoint.layout import bert_shapes, qwen3_shapes
 from steelyard.engines.checkpoint.shape import read_shape
-from steelyard.engines.e5_rebuild import write_e5_checkpoint
 from steelyard.models.recipe import Recipe, Sources
 from steelyard.models.registry import load_recipe
 

@@ -20,7 +20,7 @@ from common import RUN_CLI, free_port, server
 
 from steelyard.cost.concurrency import GAIN, LEVELS, Level, saturation, sweep
 from steelyard.engines.protocol import Encoder
-from steelyard.retrieval.build import Workshop
+from steelyard.retrieval.builder import SystemBuilder
 from steelyard.retrieval.expression import parse
 from steelyard.suites.registry import open_suite
 from steelyard.types import Role
@@ -44,7 +44,7 @@ def client_of(system: str, texts: list[str]) -> Callable[[], Callable[[int], obj
             encoders.append(encoder)
             return encoder
 
-        Workshop(wrap_encoder=keep).build(parse(system))
+        SystemBuilder(wrap_encoder=keep).build(parse(system))
         return lambda i: encoders[0].encode([f"{texts[i % len(texts)]} {i}"], Role.DOCUMENT)
 
     return open_client

@@ -269,7 +269,7 @@ def main() -> None:
         return
     if "infinity" in options.servers and not PEERS.is_dir():
         parser.error(f"there is no {PEERS}; run with --setup first, or leave infinity out: --servers steelyard plain")
-    from steelyard.engines.e5_rebuild import write_e5_checkpoint
+    from steelyard.engines.builtin.e5_rebuild import write_e5_checkpoint
 
     with tempfile.TemporaryDirectory() as folder:
         rounds = measure(options, write_e5_checkpoint(Path(folder) / "e5-small-rebuilt"))

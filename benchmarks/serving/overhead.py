@@ -86,7 +86,7 @@ def _spread(added: np.ndarray) -> str:
 
 def main() -> None:
     """Measures both backends."""
-    from steelyard.engines.e5_rebuild import write_e5_checkpoint
+    from steelyard.engines.builtin.e5_rebuild import write_e5_checkpoint
     from steelyard.engines.load import open_encoder
     from steelyard.models.folder import read_recipe
     from steelyard.models.registry import load_recipe

@@ -302,7 +302,7 @@ def report(count: Count, samples: Samples, warm_up: float) -> Growth:
 
 def main() -> int:
     """Serves, soaks, reports."""
-    from steelyard.engines.e5_rebuild import write_e5_checkpoint
+    from steelyard.engines.builtin.e5_rebuild import write_e5_checkpoint
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30)

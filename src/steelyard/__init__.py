@@ -9,10 +9,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from steelyard.bench.result import Result
-    from steelyard.bench.result import load as load_result
-    from steelyard.bench.runner import WeighConfig, read_systems, weigh
-    from steelyard.bench.verdict import judge
+    from steelyard.bench.evaluation.judgement import judge
+    from steelyard.bench.evaluation.result import Result
+    from steelyard.bench.evaluation.result import load as load_result
+    from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
     from steelyard.errors import SteelyardError
     from steelyard.models.recipe import Recipe
     from steelyard.models.registry import load_recipe
@@ -25,17 +25,17 @@ _HOMES = {
     "Query": "steelyard.types",
     "Ranking": "steelyard.types",
     "Recipe": "steelyard.models.recipe",
-    "Result": "steelyard.bench.result",
+    "Result": "steelyard.bench.evaluation.result",
     "Role": "steelyard.types",
     "SteelyardError": "steelyard.errors",
     "Suite": "steelyard.suites.suite",
-    "WeighConfig": "steelyard.bench.runner",
-    "judge": "steelyard.bench.verdict",
+    "WeighConfig": "steelyard.bench.evaluation.runner",
+    "judge": "steelyard.bench.evaluation.judgement",
     "load_recipe": "steelyard.models.registry",
-    "load_result": "steelyard.bench.result:load",
+    "load_result": "steelyard.bench.evaluation.result:load",
     "open_suite": "steelyard.suites.registry",
-    "read_systems": "steelyard.bench.runner",
-    "weigh": "steelyard.bench.runner",
+    "read_systems": "steelyard.bench.evaluation.runner",
+    "weigh": "steelyard.bench.evaluation.runner",
 }
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 import random
 
-from steelyard.bench.result import EnvironmentRecord, QueryRecord, Result, SuiteSummary, SystemRecord
+from steelyard.bench.evaluation.result import EnvironmentRecord, QueryRecord, Result, SuiteSummary, SystemRecord
 from steelyard.cost.figure import figure
 from steelyard.cost.record import CostRecord, QueryLatency
 

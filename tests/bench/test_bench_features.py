@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from bench_results import result as made_result
 
-from steelyard.bench.features import FeatureConfig, embed, weigh_features
-from steelyard.bench.recommend import advise
-from steelyard.bench.result import load, parse_result
-from steelyard.bench.runner import SilentWatcher, read_systems
-from steelyard.bench.scenario import load_scenario
-from steelyard.bench.verdict import judge
+from steelyard.bench.advice.recommend import advise
+from steelyard.bench.advice.scenario import load_scenario
+from steelyard.bench.evaluation.features import FeatureConfig, embed, weigh_features
+from steelyard.bench.evaluation.judgement import judge
+from steelyard.bench.evaluation.result import load, parse_result
+from steelyard.bench.evaluation.runner import SilentWatcher, read_systems
 from steelyard.cli import main
 from steelyard.engines.load import open_encoder
 from steelyard.errors import DataError, SuiteError, UsageError

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steelyard.bench.cache import VectorCache
-from steelyard.bench.cached import CachedEncoder, CachedReranker, CacheUse
-from steelyard.engines.fake import FakeEncoder, FakeReranker
+from fake_engines import FakeEncoder, FakeReranker
+from steelyard.bench.evaluation.cache import VectorCache
+from steelyard.bench.evaluation.cached import CachedEncoder, CachedReranker, CacheUse
 from steelyard.errors import StoreError
 from steelyard.text.key import key_of
 from steelyard.types import Role
@@ -20,7 +20,7 @@ from steelyard.types import Role
 WRITER = """
 import sys, numpy as np
 from pathlib import Path
-from steelyard.bench.cache import VectorCache
+from steelyard.bench.evaluation.cache import VectorCache
 from steelyard.text.key import key_of
 cache = VectorCache(Path(sys.argv[1]))
 for i in range(int(sys.argv[3])):

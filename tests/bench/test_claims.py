@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from bench_results import costs, outcomes, result
 
-from steelyard.bench.against import Against
-from steelyard.bench.claim_run import chosen, costed, needs, with_variants
-from steelyard.bench.claims import CLAIMS, judge_claim
-from steelyard.bench.evidence import Answer, Evidence, keeps, no_more_than, together, wins
-from steelyard.bench.result import load, save
-from steelyard.bench.runner import read_systems
+from steelyard.bench.advice.claim_run import chosen, costed, needs, with_variants
+from steelyard.bench.advice.claims import CLAIMS, judge_claim
+from steelyard.bench.advice.evidence import Answer, Evidence, keeps, no_more_than, together, wins
+from steelyard.bench.evaluation.against import PairedDifference
+from steelyard.bench.evaluation.result import load, save
+from steelyard.bench.evaluation.runner import read_systems
 from steelyard.cli import main
 from steelyard.errors import UsageError
 
@@ -29,7 +29,7 @@ def answer(number, values, known=None, **given):
 
 
 def against(low, high, p=1.0):
-    return Against("a", "b", (low + high) / 2, low, high, p, p, 100)
+    return PairedDifference("a", "b", (low + high) / 2, low, high, p, p, 100)
 
 
 @pytest.mark.parametrize(

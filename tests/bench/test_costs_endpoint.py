@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from steelyard.bench.costs import CostConfig, measure_costs
-from steelyard.bench.probe import Plan
+from steelyard.bench.costing.costs import CostConfig, measure_costs
+from steelyard.bench.costing.worker import Plan
 from steelyard.retrieval.expression import parse
 from steelyard.suites.suite import Suite
 from steelyard.types import Document, Query

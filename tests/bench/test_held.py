@@ -5,11 +5,11 @@ import warnings
 import numpy as np
 import pytest
 
-from steelyard.bench.cached import CachedEncoder, CachedReranker, CacheUse
-from steelyard.bench.held import HeldEncoder, HeldReranker
-from steelyard.bench.runner import WeighConfig, read_systems, weigh
+from fake_engines import FakeEncoder, FakeReranker
+from steelyard.bench.evaluation.cached import CachedEncoder, CachedReranker, CacheUse
+from steelyard.bench.evaluation.held import HeldEncoder, HeldReranker
+from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
 from steelyard.engines.base import TruncationWarning
-from steelyard.engines.fake import FakeEncoder, FakeReranker
 from steelyard.suites.registry import open_suite
 from steelyard.types import Role
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from steelyard.bench.result import load
+from steelyard.bench.evaluation.result import load
 from steelyard.cli import main
 
 TASKS = "none\ndefault\n查询\nRetrieve the passage\n"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from steelyard.bench.result import load
-from steelyard.bench.verdict import judge
+from steelyard.bench.evaluation.judgement import judge
+from steelyard.bench.evaluation.result import load
 from steelyard.errors import ResultError, UsageError
 
 

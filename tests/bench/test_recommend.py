@@ -5,10 +5,10 @@ import json
 import pytest
 from bench_results import around, costs, outcomes, result
 
-from steelyard.bench.facts import COSTS, facts_of
-from steelyard.bench.recommend import advise
-from steelyard.bench.result import SystemRecord, save
-from steelyard.bench.scenario import Limits, Scenario, load_scenario, parse_scenario, scenario_names
+from steelyard.bench.advice.recommend import advise
+from steelyard.bench.advice.scenario import Limits, Scenario, load_scenario, parse_scenario, scenario_names
+from steelyard.bench.advice.system_metadata import COSTS, facts_of
+from steelyard.bench.evaluation.result import SystemRecord, save
 from steelyard.cli import main
 from steelyard.errors import DataError, ResultError, UsageError
 

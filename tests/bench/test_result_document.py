@@ -5,8 +5,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from steelyard.bench.join import join
-from steelyard.bench.result import Result, load, parse_result, published_names, save
+from steelyard.bench.evaluation.join import join
+from steelyard.bench.evaluation.result import Result, load, parse_result, published_names, save
 from steelyard.errors import ResultError
 
 

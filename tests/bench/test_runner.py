@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from steelyard.bench.cache import VectorCache
-from steelyard.bench.result import load
-from steelyard.bench.runner import SilentWatcher, WeighConfig, read_systems, resumable, weigh
-from steelyard.bench.verdict import judge
+from steelyard.bench.evaluation.cache import VectorCache
+from steelyard.bench.evaluation.judgement import judge
+from steelyard.bench.evaluation.result import load
+from steelyard.bench.evaluation.runner import SilentWatcher, WeighConfig, read_systems, resumable, weigh
 from steelyard.errors import ExpressionError
 from steelyard.suites.registry import open_suite
 

@@ -6,8 +6,8 @@ import pytest
 from bench_results import outcomes, result
 from rich.console import Console
 
-from steelyard.bench.against import compare_with
-from steelyard.bench.sweep import Axes, chinese_against_english, ladder, rows, smallest, storage_of, variants
+from steelyard.bench.evaluation.against import compare_with
+from steelyard.bench.evaluation.sweep import Axes, chinese_against_english, ladder, rows, smallest, storage_of, variants
 from steelyard.cli import main
 from steelyard.errors import ExpressionError, ResultError, UsageError
 from steelyard.report.terminal_sweep import print_sweep

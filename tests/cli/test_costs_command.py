@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from steelyard.bench.result import load
+from steelyard.bench.evaluation.result import load
 from steelyard.cli import main
 
 QUICK = ["--rounds", "1", "--seconds", "0.02", "--texts", "8", "--suite", "zh-traps-mini"]

@@ -37,7 +37,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def e5(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """multilingual-e5-small, rebuilt from its package."""
-    from steelyard.engines.e5_rebuild import write_e5_checkpoint
+    from steelyard.engines.builtin.e5_rebuild import write_e5_checkpoint
 
     folder = write_e5_checkpoint(tmp_path_factory.mktemp("multilingual-e5-small"))
     yield folder

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from steelyard.doctor.case import Case
 from steelyard.doctor.compare import centred_cosines, top1
 from steelyard.doctor.diagnose import diagnose
-from steelyard.doctor.finding import Diagnosis, Fault, Finding, Sureness, in_order
+from steelyard.doctor.finding import Confidence, Diagnosis, Fault, Finding, in_order
 from steelyard.doctor.golden import Golden, read_golden
 from steelyard.doctor.hypotheses import hypotheses
 from steelyard.doctor.probes import DOCUMENTS, QUERIES
@@ -26,7 +26,7 @@ from steelyard.types import Role
 
 ROWS = arrays(np.float32, (6, 8), elements=st.floats(-4, 4, width=32))
 FINDINGS = st.builds(
-    Finding, st.sampled_from(Fault), st.sampled_from(Sureness), st.just("what"), st.just("seen"), st.just("mend")
+    Finding, st.sampled_from(Fault), st.sampled_from(Confidence), st.just("what"), st.just("seen"), st.just("mend")
 )
 
 
@@ -86,8 +86,8 @@ def test_surer_findings_stand_first_and_each_fault_once(findings: list[Finding])
 @given(st.lists(FINDINGS, max_size=4))
 def test_the_exit_code_follows_the_surest_finding(findings: list[Finding]) -> None:
     found = Diagnosis("t", "r", "", in_order(findings), ("one",))
-    surest = max((f.sure for f in findings), default=Sureness.NOTE)
-    wanted = {Sureness.NOTE: 0, Sureness.POSSIBLE: 10, Sureness.LIKELY: 9, Sureness.CERTAIN: 9}[surest]
+    surest = max((f.sure for f in findings), default=Confidence.NOTE)
+    wanted = {Confidence.NOTE: 0, Confidence.POSSIBLE: 10, Confidence.LIKELY: 9, Confidence.CERTAIN: 9}[surest]
     assert found.exit_code == wanted
     assert found.as_json()["verdict"] == {0: "healthy", 9: "faulty", 10: "unclear"}[wanted]
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from steelyard.doctor.case import Case
 from steelyard.doctor.diagnose import diagnose
-from steelyard.doctor.finding import Diagnosis, Fault, Sureness
+from steelyard.doctor.finding import Confidence, Diagnosis, Fault
 from steelyard.doctor.judges import JudgeCase, check_published_scores
 from steelyard.doctor.local import LocalReference
 from steelyard.doctor.published import check_published
@@ -130,7 +130,7 @@ def test_a_cause_goes_before_the_consequence(qwen3: Path, known: Recipe) -> None
     found = diagnose(Case(target, known, quick=True, longest=64))
     faults = {f.fault: f.sure for f in found.faults}
     assert next(iter(faults)) is Fault.END_DOUBLED  # only possible by the count of tokens alone
-    assert faults[Fault.UNLIKE_PUBLISHED] is faults[Fault.END_DOUBLED] is Sureness.LIKELY
+    assert faults[Fault.UNLIKE_PUBLISHED] is faults[Fault.END_DOUBLED] is Confidence.LIKELY
 
 
 def test_a_reference_that_was_packed_again_is_suspicious(qwen3: Path, known: Recipe, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_reference_that_was_packed_again_is_suspicious(qwen3: Path, known: Rec
     recipe = known.model_copy(update={"sources": Sources(folder=str(tmp_path))})
     target = Planted(qwen3, known, Plant())
     (found,) = check_published(Case(target, known, LocalReference(recipe)))
-    assert (found.fault, found.sure) == (Fault.UNLIKE_PUBLISHED, Sureness.LIKELY)
+    assert (found.fault, found.sure) == (Fault.UNLIKE_PUBLISHED, Confidence.LIKELY)
     assert "the reference itself" in found.what
     assert check_published(Case(target, known, LocalReference(known))) == []
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.engines.batching import padded_batches
+from steelyard.engines.builtin.batching import padded_batches
 
 lengths_and_budget = (st.lists(st.integers(0, 600), max_size=80), st.integers(1, 2000))
 

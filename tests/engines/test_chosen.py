@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steelyard.engines.chosen import ASKED, INSTALLED, chosen, reason_of
+from steelyard.engines.backend_choice import ASKED, INSTALLED, chosen, reason_of
 from steelyard.engines.protocol import EngineInfo
 from steelyard.models.registry import load_recipe
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from safetensors.numpy import load_file
 
-from steelyard.engines.e5_numpy import NumpyE5Encoder, build_bert
-from steelyard.engines.e5_rebuild import PackedE5, dequantised, write_e5_checkpoint
+from steelyard.engines.builtin.e5_numpy import NumpyE5Encoder, build_bert
+from steelyard.engines.builtin.e5_rebuild import PackedE5, dequantised, write_e5_checkpoint
 from steelyard.errors import WeightsError
 from steelyard.models.registry import load_recipe
 from steelyard.types import Role

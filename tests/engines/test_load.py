@@ -12,7 +12,7 @@ from steelyard.models.registry import load_recipe
 
 
 def test_a_missing_package_gives_the_install_line():
-    backend = Backend("steelyard.engines.use:UseEncoder", ("numpy", "no_such_package"), "builtin")
+    backend = Backend("steelyard.engines.builtin.use:UseEncoder", ("numpy", "no_such_package"), "builtin")
     assert not backend.ready()
     with pytest.raises(MissingExtraError, match="no_such_package") as caught:
         backend.open(load_recipe("use-multilingual"))

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import erf
 
-from steelyard.engines.e5_numpy import NumpyE5Encoder, build_bert, windows_of
-from steelyard.engines.e5_rebuild import PackedE5
+from steelyard.engines.builtin.e5_numpy import NumpyE5Encoder, build_bert, windows_of
+from steelyard.engines.builtin.e5_rebuild import PackedE5
+from steelyard.engines.builtin.numpy_bert import gelu
+from steelyard.engines.builtin.tokenise import Tokens
 from steelyard.engines.load import open_encoder, open_token_encoder
-from steelyard.engines.numpy_bert import gelu
-from steelyard.engines.tokenise import Tokens
 from steelyard.models.registry import load_recipe
 from steelyard.types import Role
 

@@ -12,10 +12,10 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from steelyard.engines.endpoint import retry_after
-from steelyard.engines.openai import OpenAIConfig, OpenAIEncoder, OpenAIReranker
 from steelyard.engines.protocol import Encoder, Reranker
-from steelyard.engines.retry import RetryPolicy
+from steelyard.engines.remote.endpoint import retry_after
+from steelyard.engines.remote.openai import OpenAIConfig, OpenAIEncoder, OpenAIReranker
+from steelyard.engines.remote.retry import RetryPolicy
 from steelyard.errors import EndpointError, UsageError
 from steelyard.models.registry import load_recipe
 from steelyard.types import Role

@@ -11,7 +11,7 @@ from werkzeug import Response
 
 SCRIPT = """
 import sys
-from steelyard.engines.openai import OpenAIConfig, OpenAIEncoder
+from steelyard.engines.remote.openai import OpenAIConfig, OpenAIEncoder
 from steelyard.types import Role
 encoder = OpenAIEncoder(OpenAIConfig("m", sys.argv[1], batch=1, concurrency=2), {})
 try:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steelyard.engines import e5_rebuild
+from steelyard.engines.builtin import e5_rebuild
+from steelyard.engines.builtin.packaged import with_checkpoint
 from steelyard.engines.load import ENCODERS, TOKEN_ENCODERS
-from steelyard.engines.packaged import with_checkpoint
 from steelyard.engines.packages import installed
 from steelyard.models.recipe import Sources
 from steelyard.models.registry import load_recipe
@@ -20,7 +20,7 @@ from steelyard.types import Role
 
 TEXTS = ["秤砣虽小压千斤", "how much protein should a female eat", "四两拨千斤" * 20]
 SCRIPT = (
-    "from steelyard.engines.packaged import with_checkpoint\n"
+    "from steelyard.engines.builtin.packaged import with_checkpoint\n"
     "from steelyard.models.registry import load_recipe\n"
     "print(with_checkpoint(load_recipe('e5-small')).sources.folder)\n"
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from functools import cache
 
-from steelyard.bench.outcome import outcome
-from steelyard.bench.result import (
+from steelyard.bench.evaluation.outcome import outcome
+from steelyard.bench.evaluation.result import (
     EnvironmentRecord,
     QueryRecord,
     Result,

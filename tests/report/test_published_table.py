@@ -5,7 +5,7 @@ import json
 
 from rich.console import Console
 
-from steelyard.bench.result import load
+from steelyard.bench.evaluation.result import load
 from steelyard.cli import main
 from steelyard.report.published_table import lines, print_published_table
 

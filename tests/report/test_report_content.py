@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_fakes import cost, result_of, trap_suite, weighed, whole_report, whole_result
 
-from steelyard.bench.result import CacheRecord, SystemRecord, Timing, load
+from steelyard.bench.evaluation.result import CacheRecord, SystemRecord, Timing, load
 from steelyard.errors import UsageError
 from steelyard.report import lost, sentences
 from steelyard.report.content import compose

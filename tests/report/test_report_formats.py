@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_fakes import HOSTILE, cost, hostile_report, result_of, trap_suite, weighed, whole_report, whole_result
 
-from steelyard.bench.result import SystemRecord, load, save
+from steelyard.bench.evaluation.result import SystemRecord, load, save
 from steelyard.cli import main
 from steelyard.cost.figure import Figure
 from steelyard.cost.price import Price, bill

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.engines.fake import FakeEncoder
+from fake_engines import FakeEncoder
 from steelyard.engines.load import open_encoder
 from steelyard.errors import ExpressionError, UsageError
 from steelyard.models.registry import load_recipe
-from steelyard.retrieval.build import Workshop
+from steelyard.retrieval.builder import SystemBuilder
 from steelyard.retrieval.chunk import OVERLAP, ChunkEncoder
 from steelyard.retrieval.expression import parse
 from steelyard.retrieval.vocabulary import check
@@ -88,7 +88,7 @@ def test_an_expression_asks_for_it():
     documents = [Document("a", head + "apple"), Document("b", head + "moon")]
     ranked = []
     for typed in ("minilm-en[max_tokens=8]", "minilm-en[long=chunk, max_tokens=8]"):
-        system = Workshop().build(parse(typed))
+        system = SystemBuilder().build(parse(typed))
         system.index(documents)
         ranked += system.search([Query("q", "moon")], 2)
     assert ranked[0].scores[0] == ranked[0].scores[1]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.errors import ExpressionError, UsageError
-from steelyard.retrieval.build import Workshop
+from steelyard.retrieval.builder import SystemBuilder
 from steelyard.retrieval.exact import ExactIndex
 from steelyard.retrieval.expression import parse
 from steelyard.retrieval.quantised import QuantisedIndex, quantised, signs
@@ -100,7 +100,7 @@ def test_an_unknown_precision_is_refused():
 def test_an_expression_asks_for_it():
     texts = ["申请退款的步骤", "今晚的月亮很圆", "利率下调了", "怎样煮面条"]
     documents = [Document(str(i), t) for i, t in enumerate(texts)]
-    workshop = Workshop()
+    workshop = SystemBuilder()
     scores = {}
     for source in (
         "use-multilingual",

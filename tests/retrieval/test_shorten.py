@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.engines.fake import FakeEncoder
+from fake_engines import FakeEncoder
 from steelyard.engines.load import open_encoder
 from steelyard.errors import UsageError
 from steelyard.models.registry import load_recipe
-from steelyard.retrieval.build import Workshop
+from steelyard.retrieval.builder import SystemBuilder
 from steelyard.retrieval.expression import parse
 from steelyard.retrieval.shorten import ShortEncoder
 from steelyard.types import Document, Query, Role
@@ -54,7 +54,7 @@ def test_a_real_tokenizer_keeps_the_limit():
 
 
 def test_an_expression_asks_for_it():
-    system = Workshop().build(parse("minilm-en[max_tokens=8]"))
+    system = SystemBuilder().build(parse("minilm-en[max_tokens=8]"))
     head = "one two three four five six "
     system.index([Document("a", head + "apple"), Document("b", head + "moon")])
     (ranking,) = system.search([Query("q", "apple")], 2)

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steelyard.bench.cache import VectorCache
-from steelyard.bench.runner import WeighConfig, read_systems, weigh
-from steelyard.bench.sweep import storage_of
+from steelyard.bench.evaluation.cache import VectorCache
+from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
+from steelyard.bench.evaluation.sweep import storage_of
 from steelyard.engines.packages import installed, package_file
 from steelyard.errors import ExpressionError
 from steelyard.models.folder import read_recipe
-from steelyard.retrieval.build import Workshop
+from steelyard.retrieval.builder import SystemBuilder
 from steelyard.retrieval.expression import parse
 from steelyard.retrieval.vocabulary import check
 from steelyard.suites.registry import open_suite
@@ -133,7 +133,7 @@ def test_all_heads_run_and_a_second_run_computes_nothing_that_is_kept(m3: Path, 
 
 
 def test_one_engine_gives_all_three(m3: Path) -> None:
-    workshop = Workshop()
+    workshop = SystemBuilder()
     node = parse(f"folder:{m3} + folder:{m3}[head=sparse] + folder:{m3}[head=colbert] >> maxsim:folder:{m3}")
     workshop.build(node)
     assert len(workshop._engines._opened) == 1
@@ -142,7 +142,7 @@ def test_one_engine_gives_all_three(m3: Path) -> None:
 
 
 def test_colbert_recall_is_the_reranking_of_everything(m3: Path) -> None:
-    workshop = Workshop()
+    workshop = SystemBuilder()
     ranked = []
     for typed in (f"folder:{m3}[head=colbert]", f"folder:{m3} >> maxsim:folder:{m3}[top=3]"):
         system = workshop.build(parse(typed))

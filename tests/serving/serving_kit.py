@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from steelyard.engines.fake import FakeEncoder, FakeReranker
+from fake_engines import FakeEncoder, FakeReranker
 from steelyard.models.recipe import Recipe
 from steelyard.serving.local_service import Loaded
 

@@ -11,7 +11,7 @@ import openai
 import pytest
 from serving_kit import Serve, recipe
 
-from steelyard.engines.fake import FakeEncoder
+from fake_engines import FakeEncoder
 from steelyard.serving.local_service import Loaded, local_service
 from steelyard.serving.tokens import ModelCodec, TiktokenCodec
 from steelyard.types import Role

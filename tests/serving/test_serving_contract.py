@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from serving_kit import fake_models, reranker_recipe
 
-from steelyard.engines.fake import FakeReranker
+from fake_engines import FakeReranker
 from steelyard.serving.app import build_app
 from steelyard.serving.local_service import Loaded, local_service
 

@@ -11,7 +11,7 @@ import pybase64
 import pytest
 from serving_kit import Serve, fake_models, recipe
 
-from steelyard.engines.fake import FakeEncoder
+from fake_engines import FakeEncoder
 from steelyard.serving.local_service import Loaded, local_service
 from steelyard.serving.settings import Limits
 from steelyard.serving.tokens import ModelCodec, NoCodec

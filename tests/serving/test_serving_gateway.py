@@ -14,7 +14,7 @@ from pytest_httpserver import HTTPServer
 from serving_kit import Serve, recipe, reranker_recipe
 from werkzeug import Request, Response
 
-from steelyard.engines.fake import FakeEncoder
+from fake_engines import FakeEncoder
 from steelyard.errors import EndpointError, UsageError
 from steelyard.models.recipe import Recipe, Sources
 from steelyard.serving.gateway.cache import VectorLru

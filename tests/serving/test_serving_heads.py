@@ -9,7 +9,7 @@ import pybase64
 import pytest
 from serving_kit import Serve, recipe
 
-from steelyard.engines.fake import FakeEncoder
+from fake_engines import FakeEncoder
 from steelyard.serving.local_service import Loaded, local_service
 from steelyard.types import Role, Vectors
 

@@ -18,7 +18,7 @@ from fastapi import APIRouter, FastAPI, Request
 from pydantic import BeforeValidator
 from serving_kit import Serve, fake_models, recipe
 
-from steelyard.engines.fake import FakeEncoder
+from fake_engines import FakeEncoder
 from steelyard.serving.app import build_app
 from steelyard.serving.connection import BoundedHttp
 from steelyard.serving.http import JsonRoute

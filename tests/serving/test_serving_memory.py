@@ -8,14 +8,14 @@ import time
 
 import httpx
 
-from steelyard.serving.memory import Spare, give_back
-from steelyard.serving.plan import Lane, QueueLimits
+from steelyard.serving.fair_queue import Lane, QueueLimits
+from steelyard.serving.memory_trimmer import MemoryTrimmer, give_back
 from steelyard.serving.scheduler import Ask, Group, Scheduler
 
 
 def test_it_is_given_back_once_for_what_ran() -> None:
     now, given = [100.0], list[float]()
-    spare = Spare(lambda: given.append(now[0]), 30.0, lambda: now[0])
+    spare = MemoryTrimmer(lambda: given.append(now[0]), 30.0, lambda: now[0])
     assert spare.due_in() is None
     spare.tidy()
     spare.used()
@@ -38,7 +38,7 @@ def test_the_c_library_is_asked() -> None:
 
 def test_a_scheduler_gives_back_when_nothing_comes_any_more() -> None:
     given = threading.Event()
-    scheduler = Scheduler(lambda group, texts: texts, QueueLimits(10, 1000), spare=Spare(given.set, 0.01))
+    scheduler = Scheduler(lambda group, texts: texts, QueueLimits(10, 1000), spare=MemoryTrimmer(given.set, 0.01))
     try:
         asyncio.run(scheduler.run(Ask("a", Lane.QUERY, Group("m"), ["x"], (1,))))
         assert given.wait(10)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.serving.plan import SHARE, SLACK, Batch, Lane, Planner, QueueFull, QueueLimits, Request
+from steelyard.serving.fair_queue import SHARE, SLACK, Batch, Lane, Planner, QueueFull, QueueLimits, Request
 
 WIDE = QueueLimits(requests=10_000, tokens=10**9, client_share=1.0)
 BUDGET = 50

@@ -16,7 +16,7 @@ import numpy as np
 import openai
 import pytest
 
-from steelyard.engines.e5_rebuild import write_e5_checkpoint
+from steelyard.engines.builtin.e5_rebuild import write_e5_checkpoint
 from steelyard.engines.load import open_encoder
 from steelyard.models.folder import read_recipe
 from steelyard.models.registry import load_recipe

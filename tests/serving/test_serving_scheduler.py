@@ -15,8 +15,8 @@ import pytest
 import uvicorn
 from serving_kit import Serve, recipe
 
+from fake_engines import FakeEncoder
 from steelyard.engines.base import BaseEncoder
-from steelyard.engines.fake import FakeEncoder
 from steelyard.engines.protocol import EngineInfo
 from steelyard.errors import DataError, WeightsError
 from steelyard.serving.app import build_app

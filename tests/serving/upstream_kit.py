@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from steelyard.engines.fake import FakeEncoder
+from fake_engines import FakeEncoder
 from steelyard.types import Role
 
 NAME = "Qwen/Fake-Embedding"

@@ -10,9 +10,9 @@ from cyclopts import Parameter
 from steelyard.cli.output import console, write_json
 
 if TYPE_CHECKING:
-    from steelyard.bench.recommend import Advice
-    from steelyard.bench.result import Result
-    from steelyard.bench.scenario import Limits
+    from steelyard.bench.advice.recommend import Advice
+    from steelyard.bench.advice.scenario import Limits
+    from steelyard.bench.evaluation.result import Result
 
 
 @Parameter(name="*")
@@ -51,7 +51,7 @@ class AdviseOptions:
         """
         from pydantic import ValidationError
 
-        from steelyard.bench.scenario import Limits
+        from steelyard.bench.advice.scenario import Limits
         from steelyard.errors import UsageError
 
         try:
@@ -77,8 +77,8 @@ def advise(*results: str, options: AdviseOptions | None = None) -> int:
     Args:
         results: result files of the same suite.
     """
-    from steelyard.bench.join import join
-    from steelyard.bench.result import load
+    from steelyard.bench.evaluation.join import join
+    from steelyard.bench.evaluation.result import load
     from steelyard.errors import UsageError
 
     asked = options or AdviseOptions()
@@ -96,8 +96,8 @@ def advise(*results: str, options: AdviseOptions | None = None) -> int:
 
 
 def _advice(result: Result, asked: AdviseOptions) -> list[Advice]:
-    from steelyard.bench.recommend import advise as choose
-    from steelyard.bench.scenario import load_scenario, scenario_names
+    from steelyard.bench.advice.recommend import advise as choose
+    from steelyard.bench.advice.scenario import load_scenario, scenario_names
 
     limits = asked.limits()
     if asked.scenario:
@@ -120,7 +120,7 @@ def _show(found: list[Advice], *, whole: bool) -> None:
 
 def _show_rest(found: list[Advice]) -> None:
     """The scenarios that need another result, and where more stands."""
-    from steelyard.bench.scenario import load_scenario, scenario_names
+    from steelyard.bench.advice.scenario import load_scenario, scenario_names
 
     out, told = console(), {a.scenario.name for a in found}
     for scenario in (load_scenario(name) for name in scenario_names() if name not in told):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from steelyard.bench.cache import VectorCache, default_cache_path
+from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
 from steelyard.cli.output import console, write_json
 
 app = App(name="cache", help="Show or drop the vectors and scores kept of earlier runs.")

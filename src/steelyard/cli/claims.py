@@ -13,7 +13,7 @@ from steelyard.cli.costs import CostOptions
 from steelyard.cli.output import console, progress_bar, write_json
 
 if TYPE_CHECKING:
-    from steelyard.bench.result import Result
+    from steelyard.bench.evaluation.result import Result
 
 DEFAULT_SYSTEMS = ("e5-small", "use-multilingual", "minilm-en", "bm25", "bm25 + e5-small >> maxsim[top=5]")
 DEFAULT_DIMENSIONS = (512, 1024)
@@ -77,10 +77,10 @@ def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
     Args:
         numbers: from 1 to 8; all of them when left out.
     """
-    from steelyard.bench.claim_run import chosen
-    from steelyard.bench.claims import judge_claim
-    from steelyard.bench.evidence import Evidence
-    from steelyard.bench.result import load
+    from steelyard.bench.advice.claim_run import chosen
+    from steelyard.bench.advice.claims import judge_claim
+    from steelyard.bench.advice.evidence import Evidence
+    from steelyard.bench.evaluation.result import load
     from steelyard.cli.sweep import read_integers
     from steelyard.errors import UsageError
     from steelyard.report.terminal_claims import print_claims
@@ -108,11 +108,11 @@ def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
 
 
 def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOptions) -> Result:
-    from steelyard.bench.cache import VectorCache, default_cache_path
-    from steelyard.bench.claim_run import costed, needs, with_variants
-    from steelyard.bench.costs import measure_costs, with_costs
-    from steelyard.bench.result import save
-    from steelyard.bench.runner import DEFAULT_MEASURES, WeighConfig, read_systems, weigh
+    from steelyard.bench.advice.claim_run import costed, needs, with_variants
+    from steelyard.bench.costing.costs import measure_costs, with_costs
+    from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
+    from steelyard.bench.evaluation.result import save
+    from steelyard.bench.evaluation.runner import DEFAULT_MEASURES, WeighConfig, read_systems, weigh
     from steelyard.cli.sweep import read_lines
     from steelyard.measures.names import parse_measure
     from steelyard.suites.registry import open_suite
@@ -136,9 +136,9 @@ def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOpti
 
 def _features(result: Result, asked: ClaimOptions) -> Result:
     """A stored result, or one made of the result's models as they are."""
-    from steelyard.bench.cache import VectorCache, default_cache_path
-    from steelyard.bench.features import FeatureConfig, weigh_features
-    from steelyard.bench.result import load
+    from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
+    from steelyard.bench.evaluation.features import FeatureConfig, weigh_features
+    from steelyard.bench.evaluation.result import load
     from steelyard.retrieval.expression import Leaf, parse
     from steelyard.retrieval.vocabulary import recipe_of
     from steelyard.suites.labelled_tiers import open_labelled

@@ -17,9 +17,9 @@ def compare(*results: str, measure: str = "", json: bool = False) -> int:
         measure: the measure to judge by; the first of the result when left out.
         json: print one JSON document instead of the table.
     """
-    from steelyard.bench.join import join
-    from steelyard.bench.result import load
-    from steelyard.bench.verdict import judge
+    from steelyard.bench.evaluation.join import join
+    from steelyard.bench.evaluation.judgement import judge
+    from steelyard.bench.evaluation.result import load
     from steelyard.errors import UsageError
     from steelyard.report.terminal import print_verdict
 

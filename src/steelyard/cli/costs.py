@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from steelyard.bench.costs import CostConfig, Costed
+    from steelyard.bench.costing.costs import CostConfig, Costed
     from steelyard.cost.price import Price
 
 
@@ -49,8 +49,8 @@ class CostOptions:
         Raises:
             UsageError: a number that measures nothing, or a price that is none.
         """
-        from steelyard.bench.costs import CostConfig
-        from steelyard.bench.probe import Plan
+        from steelyard.bench.costing.costs import CostConfig
+        from steelyard.bench.costing.worker import Plan
         from steelyard.errors import UsageError
 
         if self.rounds < 1 or self.seconds <= 0 or self.texts < 2:
@@ -86,9 +86,9 @@ def costs(
         into: a result file whose systems get these costs.
         json: print one JSON document instead of tables.
     """
-    from steelyard.bench.costs import measure_costs, with_costs
-    from steelyard.bench.result import load, save
-    from steelyard.bench.runner import read_systems
+    from steelyard.bench.costing.costs import measure_costs, with_costs
+    from steelyard.bench.evaluation.result import load, save
+    from steelyard.bench.evaluation.runner import read_systems
     from steelyard.errors import UsageError
     from steelyard.suites.registry import open_suite
 

@@ -53,7 +53,7 @@ def doctor(target: str, *, options: DoctorOptions | None = None) -> int:
     import os
 
     from steelyard.doctor.examine import Request, examine, record_golden
-    from steelyard.engines.openai import KEYS
+    from steelyard.engines.remote.openai import KEYS
 
     o = options or DoctorOptions()
     key = next((os.environ[k] for k in KEYS if os.environ.get(k)), None)

@@ -50,10 +50,10 @@ def features(*systems: str, options: FeatureOptions | None = None) -> int:
     Args:
         systems: expressions of one encoder each, as `"e5-small[dim=128|384]"`.
     """
-    from steelyard.bench.cache import VectorCache, default_cache_path
-    from steelyard.bench.features import FeatureConfig, weigh_features
-    from steelyard.bench.runner import read_systems
-    from steelyard.bench.verdict import judge
+    from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
+    from steelyard.bench.evaluation.features import FeatureConfig, weigh_features
+    from steelyard.bench.evaluation.judgement import judge
+    from steelyard.bench.evaluation.runner import read_systems
     from steelyard.errors import UsageError
     from steelyard.report.terminal_features import print_features
     from steelyard.suites.labelled_tiers import open_labelled

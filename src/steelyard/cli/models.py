@@ -13,7 +13,7 @@ from steelyard.cli.output import console, progress_bar, write_json
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from steelyard.bench.gate import Gate
+    from steelyard.bench.evaluation.quantisation_gate import Gate
     from steelyard.models.recipe import Recipe
 
 app = App(
@@ -138,9 +138,9 @@ def check(
     """
     from dataclasses import asdict
 
-    from steelyard.bench.cache import VectorCache, default_cache_path
-    from steelyard.bench.gate import Limits, hold_against
-    from steelyard.engines.checked import write_check
+    from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
+    from steelyard.bench.evaluation.quantisation_gate import Limits, hold_against
+    from steelyard.engines.quantisation_checks import write_check
     from steelyard.suites.registry import open_suite
 
     cache, limits = VectorCache(default_cache_path()), Limits(lost=most_lost / 100)

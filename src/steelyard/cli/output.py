@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from rich.console import Console
 
-    from steelyard.bench.runner import Watcher
+    from steelyard.bench.evaluation.runner import Watcher
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -37,7 +37,7 @@ def progress_bar(*, quiet: bool) -> Iterator[Watcher]:
     """Bars on standard error while a run goes on; one line a system where it is no terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from steelyard.bench.runner import SilentWatcher
+    from steelyard.bench.evaluation.runner import SilentWatcher
 
     if quiet:
         yield SilentWatcher()

@@ -41,8 +41,8 @@ def report(*results: str, options: ReportOptions | None = None) -> int:
     Args:
         results: result files, or published:NAME.
     """
-    from steelyard.bench.join import join
-    from steelyard.bench.result import load
+    from steelyard.bench.evaluation.join import join
+    from steelyard.bench.evaluation.result import load
     from steelyard.errors import UsageError
     from steelyard.report.content import compose
     from steelyard.report.wording import load_wording

@@ -113,7 +113,7 @@ def serve(
 
 
 def _local(models: tuple[str, ...], options: ServeOptions, limits: Limits) -> Service:
-    from steelyard.engines.chosen import chosen
+    from steelyard.engines.backend_choice import chosen
     from steelyard.serving.local_service import local_service
     from steelyard.serving.models import Wanted, open_models
 
@@ -125,7 +125,7 @@ def _local(models: tuple[str, ...], options: ServeOptions, limits: Limits) -> Se
 
 
 def _gateway(models: tuple[str, ...], options: ServeOptions, gateway: GatewayOptions, limits: Limits) -> Service:
-    from steelyard.engines.openai import KEYS
+    from steelyard.engines.remote.openai import KEYS
     from steelyard.serving.gateway.service import GatewayConfig, gateway_service
     from steelyard.serving.models import Wanted
 

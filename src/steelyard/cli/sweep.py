@@ -12,7 +12,7 @@ from steelyard.cli.codes import code_of
 from steelyard.cli.output import console, progress_bar, write_json
 
 if TYPE_CHECKING:
-    from steelyard.bench.sweep import Axes
+    from steelyard.bench.evaluation.sweep import Axes
     from steelyard.cost.storage import Precision
     from steelyard.retrieval.expression import Node
 
@@ -64,9 +64,9 @@ def sweep(system: str, *, options: SweepOptions | None = None) -> int:
     Args:
         system: an expression without sweeps, as `steelyard weigh` takes it.
     """
-    from steelyard.bench.cache import VectorCache, default_cache_path
-    from steelyard.bench.runner import DEFAULT_MEASURES, WeighConfig, read_systems, weigh
-    from steelyard.bench.sweep import variants
+    from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
+    from steelyard.bench.evaluation.runner import DEFAULT_MEASURES, WeighConfig, read_systems, weigh
+    from steelyard.bench.evaluation.sweep import variants
     from steelyard.errors import UsageError
     from steelyard.measures.names import parse_measure
     from steelyard.report.terminal_sweep import print_sweep
@@ -104,7 +104,7 @@ def read_axes(asked: SweepOptions, base: Node) -> Axes:
     Raises:
         UsageError: an entry that is none of its kind.
     """
-    from steelyard.bench.sweep import Axes, ladder
+    from steelyard.bench.evaluation.sweep import Axes, ladder
     from steelyard.cost.storage import PRECISIONS
 
     given = (asked.dims, asked.precisions, asked.instructions, asked.max_tokens, asked.top, asked.weights)

@@ -13,7 +13,7 @@ from steelyard.cli.costs import CostOptions
 from steelyard.cli.output import console, progress_bar, write_json
 
 if TYPE_CHECKING:
-    from steelyard.bench.result import Result
+    from steelyard.bench.evaluation.result import Result
 
 
 @Parameter(name="*")
@@ -46,7 +46,7 @@ def table(*sources: str, options: TableOptions | None = None) -> int:
     Args:
         sources: systems, result files, published:NAME, or all of these together.
     """
-    from steelyard.bench.result import PUBLISHED, load
+    from steelyard.bench.evaluation.result import PUBLISHED, load
     from steelyard.errors import UsageError
     from steelyard.report.published_table import print_published_table
 
@@ -64,10 +64,10 @@ def table(*sources: str, options: TableOptions | None = None) -> int:
 
 
 def _measure(systems: list[str], asked: TableOptions) -> Result:
-    from steelyard.bench.cache import VectorCache, default_cache_path
-    from steelyard.bench.costs import measure_costs, with_costs
-    from steelyard.bench.result import save
-    from steelyard.bench.runner import WeighConfig, read_systems, weigh
+    from steelyard.bench.costing.costs import measure_costs, with_costs
+    from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
+    from steelyard.bench.evaluation.result import save
+    from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
     from steelyard.report.published_table import MEASURES
     from steelyard.suites.registry import open_suite
 

@@ -14,8 +14,8 @@ from steelyard.cli.output import console, progress_bar, write_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from steelyard.bench.result import Result
-    from steelyard.bench.runner import Watcher, WeighConfig
+    from steelyard.bench.evaluation.result import Result
+    from steelyard.bench.evaluation.runner import Watcher, WeighConfig
     from steelyard.retrieval.expression import Node
     from steelyard.suites.suite import Suite
 
@@ -68,8 +68,8 @@ def weigh(*systems: str, options: WeighOptions | None = None) -> int:
     Args:
         systems: expressions; without any, five systems that work with nothing but this installation.
     """
-    from steelyard.bench.runner import read_systems
-    from steelyard.bench.runner import weigh as run
+    from steelyard.bench.evaluation.runner import read_systems
+    from steelyard.bench.evaluation.runner import weigh as run
     from steelyard.suites.registry import open_suite
 
     asked = options or WeighOptions()
@@ -90,8 +90,8 @@ def weigh(*systems: str, options: WeighOptions | None = None) -> int:
 
 
 def _config(texts: Suite, asked: WeighOptions, path: Path) -> WeighConfig:
-    from steelyard.bench.cache import VectorCache, default_cache_path
-    from steelyard.bench.runner import DEFAULT_MEASURES, WeighConfig
+    from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
+    from steelyard.bench.evaluation.runner import DEFAULT_MEASURES, WeighConfig
     from steelyard.measures.names import parse_measures
     from steelyard.suites.audit import audit
 
@@ -108,8 +108,8 @@ def _config(texts: Suite, asked: WeighOptions, path: Path) -> WeighConfig:
 
 
 def _previous(path: Path, texts: Suite, config: WeighConfig) -> Result | None:
-    from steelyard.bench.result import load
-    from steelyard.bench.runner import resumable
+    from steelyard.bench.evaluation.result import load
+    from steelyard.bench.evaluation.runner import resumable
     from steelyard.errors import ResultError
 
     if not path.exists():
@@ -122,8 +122,8 @@ def _previous(path: Path, texts: Suite, config: WeighConfig) -> Result | None:
 
 
 def _with_costs(result: Result, nodes: Sequence[Node], texts: Suite, path: Path, watcher: Watcher) -> Result:
-    from steelyard.bench.costs import CostConfig, measure_costs, with_costs
-    from steelyard.bench.result import save
+    from steelyard.bench.costing.costs import CostConfig, measure_costs, with_costs
+    from steelyard.bench.evaluation.result import save
 
     result = with_costs(result, measure_costs(nodes, texts, CostConfig(), watcher))
     save(result, path)
@@ -131,7 +131,7 @@ def _with_costs(result: Result, nodes: Sequence[Node], texts: Suite, path: Path,
 
 
 def _show(result: Result, path: Path) -> None:
-    from steelyard.bench.verdict import judge
+    from steelyard.bench.evaluation.judgement import judge
     from steelyard.report.terminal import print_verdict
     from steelyard.report.terminal_costs import print_costs
 

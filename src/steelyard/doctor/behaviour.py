@@ -6,7 +6,7 @@ import numpy as np
 
 from steelyard.doctor.case import Case
 from steelyard.doctor.compare import centred_cosines, cosines, top1
-from steelyard.doctor.finding import Fault, Finding, Sureness
+from steelyard.doctor.finding import Confidence, Fault, Finding
 from steelyard.doctor.probes import DOCUMENTS, QUERIES
 from steelyard.types import Role, Vectors
 
@@ -29,7 +29,7 @@ def check_size(case: Case) -> list[Finding]:
     mend = (
         "Serve the model of the recipe, or name the recipe of the model (--recipe); look at --dimensions settings too"
     )
-    return [Finding(Fault.ANOTHER_MODEL, Sureness.CERTAIN, what, "the size of a vector", mend)]
+    return [Finding(Fault.ANOTHER_MODEL, Confidence.CERTAIN, what, "the size of a vector", mend)]
 
 
 def check_norm(case: Case) -> list[Finding]:
@@ -42,7 +42,7 @@ def check_norm(case: Case) -> list[Finding]:
     what = "vectors are not normalised, so an inner product ranks long vectors first"
     mend = "Switch normalisation on (the Normalize module of modules.json), or divide by the norm before storing"
     seen = f"norms from {norms.min():.3g} to {norms.max():.3g}"
-    return [Finding(Fault.NOT_NORMALISED, Sureness.CERTAIN, what, seen, mend)]
+    return [Finding(Fault.NOT_NORMALISED, Confidence.CERTAIN, what, seen, mend)]
 
 
 def check_order_and_batch(case: Case) -> list[Finding]:
@@ -67,7 +67,7 @@ def check_ranking(case: Case) -> list[Finding]:
     found = top1(case.embed(QUERIES, Role.QUERY), case.embed(DOCUMENTS, Role.DOCUMENT))
     if found >= _RANKS:
         return []
-    sure = Sureness.CERTAIN if found < 0.3 else Sureness.LIKELY
+    sure = Confidence.CERTAIN if found < 0.3 else Confidence.LIKELY
     causes = "pooling, the end token, the template or the weights"
     what = f"it cannot rank {len(QUERIES)} easy queries: {causes} must be wrong; which one, needs right vectors to say"
     mend = "Give --reference with a golden file or the folder of the same checkpoint, and the cause is named"
@@ -85,7 +85,7 @@ def check_first_token(case: Case) -> list[Finding]:
         return []
     what = "wrong pooling: the first token's state is taken, which in this kind of model has seen nothing of the text"
     seen = f"{pairs} pairs of different texts that begin alike have one and the same vector"
-    return [Finding(Fault.POOLING, Sureness.CERTAIN, what, seen, f"Set the pooling to {case.recipe.pooling!r}")]
+    return [Finding(Fault.POOLING, Confidence.CERTAIN, what, seen, f"Set the pooling to {case.recipe.pooling!r}")]
 
 
 def _order(batch: Vectors, alone: Vectors) -> Finding | None:
@@ -98,20 +98,20 @@ def _order(batch: Vectors, alone: Vectors) -> Finding | None:
     what = "a batch comes back in another order than it was sent: texts get each other's vectors"
     mend = "Undo the sorting by length before answering, and number the items by the order of the request"
     return Finding(
-        Fault.ORDER, Sureness.CERTAIN, what, f"text i of a batch got the vector of text {list(nearest)}", mend
+        Fault.ORDER, Confidence.CERTAIN, what, f"text i of a batch got the vector of text {list(nearest)}", mend
     )
 
 
 def _listed_out_of_order() -> Finding:
     what = "items are listed out of order; their index is right, but clients such as OpenAI's do not sort by it"
-    return Finding(Fault.ORDER, Sureness.LIKELY, what, "data[].index does not rise", "List the items by their index")
+    return Finding(Fault.ORDER, Confidence.LIKELY, what, "data[].index does not rise", "List the items by their index")
 
 
 def _batch(answer: Vectors, turned: Vectors, alone: Vectors) -> list[Finding]:
     near = float(min(centred_cosines(answer, alone).min(), centred_cosines(turned, alone).min()))
     if near >= _NEAR:
         return []
-    sure = Sureness.CERTAIN if near < _SAME else Sureness.POSSIBLE
+    sure = Confidence.CERTAIN if near < _SAME else Confidence.POSSIBLE
     what = "a text's vector depends on what stands beside it in the batch: padding is read as text"
     mend = "Pass the attention mask to the model and to the pooling; pad on the side that the pooling expects"
     return [Finding(Fault.BATCH, sure, what, f"alone and in a batch, centred cosine down to {near:.3f}", mend)]

@@ -16,7 +16,7 @@ from steelyard.doctor.case import Case, Check
 from steelyard.doctor.cost import cost, target_hits
 from steelyard.doctor.dimensions import check_dimensions
 from steelyard.doctor.exact import compare_with_reference
-from steelyard.doctor.finding import Cost, Diagnosis, Fault, Finding, Sureness, in_order
+from steelyard.doctor.finding import Confidence, Cost, Diagnosis, Fault, Finding, in_order
 from steelyard.doctor.published import askable, check_published
 from steelyard.doctor.target import OneByOne, RefusedError
 from steelyard.doctor.templates import check_sides, check_silent_side, check_token_count
@@ -88,9 +88,9 @@ def diagnose(case: Case, before: Sequence[Finding] = ()) -> Diagnosis:
         findings += found
         if any(f.fault in _BATCHES for f in found):
             case = replace(case, target=OneByOne(case.target))
-        if any(f.fault is Fault.ANOTHER_MODEL and f.sure is Sureness.CERTAIN for f in found):
+        if any(f.fault is Fault.ANOTHER_MODEL and f.sure is Confidence.CERTAIN for f in found):
             break
-    sane = not any(f.fault is Fault.ANOTHER_MODEL and f.sure is Sureness.CERTAIN for f in findings)
+    sane = not any(f.fault is Fault.ANOTHER_MODEL and f.sure is Confidence.CERTAIN for f in findings)
     rank, price = _ranked(whole) if sane and not case.quick else (None, None)
     return Diagnosis(
         target=case.target.name,
@@ -122,9 +122,9 @@ def _explained(findings: list[Finding], *, exact: bool) -> list[Finding]:
     unlike = any(f.fault is Fault.UNLIKE_REFERENCE for f in findings)
     kept = []
     for f in findings:
-        guess = f.fault in _EXPLAINED and f.sure < Sureness.CERTAIN and "reference" not in f.evidence
+        guess = f.fault in _EXPLAINED and f.sure < Confidence.CERTAIN and "reference" not in f.evidence
         if guess and unlike:
-            kept.append(replace(f, sure=Sureness.LIKELY))
+            kept.append(replace(f, sure=Confidence.LIKELY))
         elif not guess and f.fault is not Fault.AS_PUBLISHED:
             kept.append(f)
     return _of_another(kept)
@@ -132,7 +132,7 @@ def _explained(findings: list[Finding], *, exact: bool) -> list[Finding]:
 
 def _of_another(findings: list[Finding]) -> list[Finding]:
     """Another model reads another length, so its limit is no surer a fault than that it is another."""
-    other = max((f.sure for f in findings if f.fault is Fault.ANOTHER_MODEL), default=Sureness.CERTAIN)
+    other = max((f.sure for f in findings if f.fault is Fault.ANOTHER_MODEL), default=Confidence.CERTAIN)
     return [replace(f, sure=min(f.sure, other)) if f.fault is Fault.TRUNCATION else f for f in findings]
 
 
@@ -144,11 +144,11 @@ def _by_figures(findings: list[Finding]) -> list[Finding]:
     faults = {f.fault: f.sure for f in findings}
     if Fault.AS_PUBLISHED in faults:
         return [f for f in findings if not _is_guess(f)]
-    if faults.get(Fault.UNLIKE_PUBLISHED) != Sureness.LIKELY:
+    if faults.get(Fault.UNLIKE_PUBLISHED) != Confidence.LIKELY:
         return findings
-    return [replace(f, sure=Sureness.LIKELY) if _is_guess(f) else f for f in findings]
+    return [replace(f, sure=Confidence.LIKELY) if _is_guess(f) else f for f in findings]
 
 
 def _is_guess(found: Finding) -> bool:
     """Whether published figures say more: of ranking, and of what the count of tokens only makes possible."""
-    return found.fault is Fault.DOES_NOT_RANK or (found.fault in _EXPLAINED and found.sure == Sureness.POSSIBLE)
+    return found.fault is Fault.DOES_NOT_RANK or (found.fault in _EXPLAINED and found.sure == Confidence.POSSIBLE)

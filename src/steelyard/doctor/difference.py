@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steelyard.doctor.compare import centred
-from steelyard.doctor.finding import Fault, Finding, Sureness
+from steelyard.doctor.finding import Confidence, Fault, Finding
 from steelyard.doctor.local import Reference
 from steelyard.doctor.ruler import Ruler
 from steelyard.types import Vectors
@@ -87,7 +87,7 @@ def same_model(found: Vectors, wanted: Vectors) -> bool:
 def other_size(found: int, wanted: int) -> Finding:
     """Vectors of another size than the reference's."""
     what = f"vectors of {found} dimensions; the model's have {wanted}"
-    return Finding(Fault.ANOTHER_MODEL, Sureness.CERTAIN, what, "the size of a vector", _OTHER)
+    return Finding(Fault.ANOTHER_MODEL, Confidence.CERTAIN, what, "the size of a vector", _OTHER)
 
 
 def _within(seen: Difference) -> Finding:
@@ -96,13 +96,13 @@ def _within(seen: Difference) -> Finding:
         "of faults smaller than that nothing is said"
     )
     mend = "--reference with the folder of the published checkpoint tells those too"
-    return Finding(Fault.DTYPE, Sureness.NOTE, what, str(seen), mend)
+    return Finding(Fault.DTYPE, Confidence.NOTE, what, str(seen), mend)
 
 
 def _sixteen_bits(seen: Difference, bits: float) -> Finding:
     named = "float16, or steelyard's int16," if bits >= _FLOAT16 else "bfloat16"
     what = f"the numbers differ as {named} makes them ({bits:.1f} bits)"
-    return Finding(Fault.DTYPE, Sureness.NOTE, what, str(seen), "Serve float32 if you must have the same numbers")
+    return Finding(Fault.DTYPE, Confidence.NOTE, what, str(seen), "Serve float32 if you must have the same numbers")
 
 
 def _one_side(seen: Difference) -> Finding | None:
@@ -111,7 +111,7 @@ def _one_side(seen: Difference) -> Finding | None:
         return None
     side = "queries" if worse == seen.query else "documents"
     what = f"{side} get another template or instruction than the recipe's; the other side is right"
-    return Finding(Fault.TEMPLATE_WRONG, Sureness.LIKELY, what, str(seen), f"Compare what is put on {side}")
+    return Finding(Fault.TEMPLATE_WRONG, Confidence.LIKELY, what, str(seen), f"Compare what is put on {side}")
 
 
 def _quantised(seen: Difference, ruler: Ruler, bits: float) -> Finding:
@@ -120,13 +120,13 @@ def _quantised(seen: Difference, ruler: Ruler, bits: float) -> Finding:
     if bits >= _QUANTISED:
         what = "the vectors are this model's with the loss of 8-bit weights, or of a rough 16-bit path"
         mend = "Look at the server's --quantization and --dtype; the cost below says whether it matters"
-        return Finding(Fault.QUANTISED, Sureness.POSSIBLE, what, evidence, mend)
+        return Finding(Fault.QUANTISED, Confidence.POSSIBLE, what, evidence, mend)
     what = (
         f"the vectors are this model's with the loss of weights in about {bits:.0f} bits (int8, int4, GGUF Q4); "
         "another revision or a fine-tuned copy may look the same"
     )
     mend = "Serve the checkpoint in 16 bits, or weigh this one as the other system that it is"
-    return Finding(Fault.QUANTISED, Sureness.LIKELY, what, evidence, mend)
+    return Finding(Fault.QUANTISED, Confidence.LIKELY, what, evidence, mend)
 
 
 def _another(seen: Difference) -> Finding:
@@ -135,7 +135,7 @@ def _another(seen: Difference) -> Finding:
         "nothing is left of it"
     )
     evidence = f"{seen}; no nearer to the right vectors of their own texts than few bits or chance would bring them"
-    return Finding(Fault.ANOTHER_MODEL, Sureness.LIKELY, what, evidence, _OTHER)
+    return Finding(Fault.ANOTHER_MODEL, Confidence.LIKELY, what, evidence, _OTHER)
 
 
 def _unlike(seen: Difference) -> Finding:
@@ -145,4 +145,4 @@ def _unlike(seen: Difference) -> Finding:
         "Look at pooling, closing token, quantisation and revision; a reference with weights (--reference FOLDER, or a "
         "golden file recorded from one) names the cause"
     )
-    return Finding(Fault.UNLIKE_REFERENCE, Sureness.LIKELY, what, str(seen), mend)
+    return Finding(Fault.UNLIKE_REFERENCE, Confidence.LIKELY, what, str(seen), mend)

@@ -6,7 +6,7 @@ import numpy as np
 
 from steelyard.doctor.case import Case
 from steelyard.doctor.compare import cosines
-from steelyard.doctor.finding import Fault, Finding, Sureness
+from steelyard.doctor.finding import Confidence, Fault, Finding
 from steelyard.doctor.probes import DOCUMENTS
 from steelyard.doctor.target import RefusedError
 from steelyard.types import Role, Vectors
@@ -30,12 +30,12 @@ def check_dimensions(case: Case) -> list[Finding]:
         cut = case.target.embed(sent, Role.DOCUMENT, asked).vectors
     except RefusedError as wrong:
         what = f"`dimensions` is refused ({asked} asked for), though the model is trained to be cut"
-        return [Finding(Fault.DIMENSIONS_REFUSED, Sureness.CERTAIN, what, str(wrong)[-160:], _MEND)]
+        return [Finding(Fault.DIMENSIONS_REFUSED, Confidence.CERTAIN, what, str(wrong)[-160:], _MEND)]
     return _judge(cut, whole, asked, normalise=recipe.normalise)
 
 
 def _judge(cut: Vectors, whole: Vectors, asked: int, *, normalise: bool) -> list[Finding]:
-    sure = Sureness.CERTAIN
+    sure = Confidence.CERTAIN
     if cut.shape[1] != asked:
         what = f"`dimensions` is ignored: {asked} asked for, {cut.shape[1]} given"
         return [Finding(Fault.DIMENSIONS_IGNORED, sure, what, "the size of a vector", _MEND)]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from steelyard.doctor.case import Case
 from steelyard.doctor.compare import centred_cosines
 from steelyard.doctor.difference import Difference, judge_difference, other_size
-from steelyard.doctor.finding import Finding, Sureness
-from steelyard.doctor.hypotheses import Hypothesis, hypotheses
+from steelyard.doctor.finding import Confidence, Finding
+from steelyard.doctor.hypotheses import RunVariant, hypotheses
 from steelyard.doctor.local import RIGHT, Reference
 from steelyard.doctor.probes import DOCUMENTS, QUERIES
 from steelyard.types import Role, Vectors
@@ -30,7 +30,7 @@ _CERTAIN, _EXPLAINS = 0.01, 0.25
 class _Fit:
     """How near a hypothesis comes: ``cosines`` is float64[n], queries first."""
 
-    hypothesis: Hypothesis
+    hypothesis: RunVariant
     cosines: NDArray[np.float64]
 
     @property
@@ -72,7 +72,7 @@ def compare_with_reference(case: Case) -> list[Finding]:
     return judge_difference(seen, reference)
 
 
-def _of(reference: Reference, hypothesis: Hypothesis) -> Vectors | None:
+def _of(reference: Reference, hypothesis: RunVariant) -> Vectors | None:
     return reference.vectors([*hypothesis.queries, *hypothesis.documents], hypothesis.way)
 
 
@@ -83,7 +83,7 @@ def _named(fits: list[_Fit], own: _Fit) -> Finding | None:
         return None
     if own.loss < _CLEAR * max(best.loss, 1e-12) and not _nearer_on_most(best, own):
         return None
-    sure = Sureness.CERTAIN if best.loss <= _CERTAIN and own.loss >= _CLEAR * best.loss else Sureness.LIKELY
+    sure = Confidence.CERTAIN if best.loss <= _CERTAIN and own.loss >= _CLEAR * best.loss else Confidence.LIKELY
     evidence = (
         f"run this way, the reference gives the target's vectors (centred cosine {1 - best.loss:.4f}); "
         f"run right: {1 - own.loss:.4f}"

@@ -8,13 +8,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from steelyard.doctor.finding import Fault, Finding, Sureness
-from steelyard.engines.checkpoint.vocabulary import Vocabulary
+from steelyard.doctor.finding import Confidence, Fault, Finding
+from steelyard.engines.checkpoint.tokenizer import Tokenizer
 from steelyard.errors import WeightsError
 from steelyard.models.folder import read_json
 from steelyard.models.recipe import Recipe
 
-_CERTAIN = Sureness.CERTAIN
+_CERTAIN = Confidence.CERTAIN
 _NUMBERS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
@@ -113,7 +113,7 @@ def _limit(claimed: Recipe, recipe: Recipe) -> list[Finding]:
 
 def _wrapping(folder: Path, recipe: Recipe) -> list[Finding]:
     """The special tokens that the tokenizer puts around a text by itself."""
-    bare = Vocabulary(folder / "tokenizer.json", 1 << 30)
+    bare = Tokenizer(folder / "tokenizer.json", 1 << 30)
     ids, inner = bare.encode(["a"])[0], bare.encode_bare(["a"])[0]
     place = f"tokenizer.json: wraps {inner} into {ids}"
     named = "end token (EOS)" if recipe.eos_id is not None else "closing token"

@@ -41,7 +41,7 @@ class Fault(StrEnum):
     AS_PUBLISHED = "as-published"
 
 
-class Sureness(IntEnum):
+class Confidence(IntEnum):
     """How sure a finding is; a note is no fault."""
 
     NOTE = 0
@@ -98,7 +98,7 @@ class Finding:
     """
 
     fault: Fault
-    sure: Sureness
+    sure: Confidence
     what: str
     evidence: str
     mend: str = ""
@@ -135,12 +135,12 @@ class Diagnosis:
     @property
     def faults(self) -> tuple[Finding, ...]:
         """The findings that are more than notes."""
-        return tuple(f for f in self.findings if f.sure > Sureness.NOTE)
+        return tuple(f for f in self.findings if f.sure > Confidence.NOTE)
 
     @property
     def verdict(self) -> Verdict:
         """Faulty where one is at least likely; unclear where all are only possible, or nothing could be checked."""
-        if any(f.sure >= Sureness.LIKELY for f in self.findings):
+        if any(f.sure >= Confidence.LIKELY for f in self.findings):
             return "faulty"
         return "unclear" if self.faults or not self.checks else "healthy"
 

@@ -24,7 +24,7 @@ _SERVER_ADDS = "Switch the server's own prompt or template off, or send bare tex
 
 
 @dataclass(frozen=True, slots=True)
-class Hypothesis:
+class RunVariant:
     """One way for a target to be.
 
     Attributes:
@@ -44,7 +44,7 @@ class Hypothesis:
     way: Way = RIGHT
 
 
-def hypotheses(recipe: Recipe, templates: Templates) -> tuple[Hypothesis, ...]:
+def hypotheses(recipe: Recipe, templates: Templates) -> tuple[RunVariant, ...]:
     """The recipe first, then every fault that can be told from it by the texts read or the way of running.
 
     Args:
@@ -64,24 +64,24 @@ def hypotheses(recipe: Recipe, templates: Templates) -> tuple[Hypothesis, ...]:
     return tuple(found)
 
 
-def _ways(recipe: Recipe, right: Hypothesis) -> Iterator[Hypothesis]:
+def _ways(recipe: Recipe, right: RunVariant) -> Iterator[RunVariant]:
     for pooling, words in _POOLINGS.items():
         if pooling != recipe.pooling:
             what = f"wrong pooling: it takes {words}, the recipe {_POOLINGS.get(recipe.pooling, recipe.pooling)}"
             mend = f"Set the pooling to {recipe.pooling!r} (SGLang and vLLM read 1_Pooling/config.json; TEI: --pooling)"
-            yield Hypothesis(Fault.POOLING, what, mend, right.queries, right.documents, Way(pooling=pooling))
+            yield RunVariant(Fault.POOLING, what, mend, right.queries, right.documents, Way(pooling=pooling))
     named = "end token (EOS)" if recipe.architecture == "qwen3" else "closing token (SEP or </s>)"
     missing, doubled = Fault.END_MISSING, Fault.END_DOUBLED
     mend = "Use the tokenizer.json of the publisher: its post-processor appends the token, once"
     texts = (right.queries, right.documents)
-    yield Hypothesis(missing, f"the {named} is missing behind every text", mend, *texts, Way(end="missing"))
+    yield RunVariant(missing, f"the {named} is missing behind every text", mend, *texts, Way(end="missing"))
     if recipe.architecture != "qwen3":
-        yield Hypothesis(missing, "the special tokens around every text are missing", mend, *texts, Way(end="bare"))
+        yield RunVariant(missing, "the special tokens around every text are missing", mend, *texts, Way(end="bare"))
     mend = "Let the tokenizer or the client append the token, not both; drop it from the template"
-    yield Hypothesis(doubled, f"the {named} stands twice behind every text", mend, *texts, Way(end="doubled"))
+    yield RunVariant(doubled, f"the {named} stands twice behind every text", mend, *texts, Way(end="doubled"))
 
 
-def _doubled(recipe: Recipe, templates: Templates) -> Iterator[Hypothesis]:
+def _doubled(recipe: Recipe, templates: Templates) -> Iterator[RunVariant]:
     query, document = recipe.render_query, recipe.render_document
     instructed = "{instruction}" in recipe.query_template
     fault = Fault.INSTRUCTION_DOUBLED if instructed else Fault.TEMPLATE_DOUBLED
@@ -99,7 +99,7 @@ def _doubled(recipe: Recipe, templates: Templates) -> Iterator[Hypothesis]:
     yield _made(recipe, Fault.TEMPLATE_DOUBLED, what, mend, lambda t: document(query(t)), _twice(document))
 
 
-def _written_wrong(recipe: Recipe) -> Iterator[Hypothesis]:
+def _written_wrong(recipe: Recipe) -> Iterator[RunVariant]:
     query, document = recipe.render_query, recipe.render_document
     missing, wrong = Fault.TEMPLATE_MISSING, Fault.TEMPLATE_WRONG
     instructed = "{instruction}" in recipe.query_template
@@ -119,8 +119,8 @@ def _written_wrong(recipe: Recipe) -> Iterator[Hypothesis]:
 
 def _made(
     recipe: Recipe, fault: Fault | None, what: str, mend: str, query: Write, document: Write
-) -> Hypothesis:  # fmt: skip
-    return Hypothesis(fault, what, mend, tuple(map(query, QUERIES)), tuple(map(document, DOCUMENTS)))
+) -> RunVariant:  # fmt: skip
+    return RunVariant(fault, what, mend, tuple(map(query, QUERIES)), tuple(map(document, DOCUMENTS)))
 
 
 def _twice(write: Write) -> Write:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steelyard.doctor.cost import cost
-from steelyard.doctor.finding import Diagnosis, Fault, Finding, Sureness, in_order
+from steelyard.doctor.finding import Confidence, Diagnosis, Fault, Finding, in_order
 from steelyard.doctor.probes import DOCUMENTS, PAIRS
 from steelyard.doctor.published import Distance, as_published, farthest, named, of_the_reference, unlike_published
 from steelyard.doctor.small_suite import Hits
@@ -172,9 +172,9 @@ def _order(case: JudgeCase) -> list[Finding]:
     if same:
         what = "documents get each other's scores: the answer's order or numbering is broken"
         mend = "Number the results by the order of the request's documents"
-        return [Finding(Fault.ORDER, Sureness.CERTAIN, what, seen, mend)]
+        return [Finding(Fault.ORDER, Confidence.CERTAIN, what, seen, mend)]
     what = "a document's score depends on what stands beside it: padding is read as text"
-    return [Finding(Fault.BATCH, Sureness.CERTAIN, what, seen, "Pass the attention mask; pad at the left for Qwen3")]
+    return [Finding(Fault.BATCH, Confidence.CERTAIN, what, seen, "Pass the attention mask; pad at the left for Qwen3")]
 
 
 def _points(table: Scores) -> list[Finding]:
@@ -186,9 +186,9 @@ def _points(table: Scores) -> list[Finding]:
         return []
     seen = f"the right document scores highest for {above:.0%} of {len(table)} easy queries, lowest for {below:.0%}"
     if below >= 0.7:
-        return [_swapped(seen, Sureness.CERTAIN)]
+        return [_swapped(seen, Confidence.CERTAIN)]
     what = "it cannot rank easy pairs: the prompt (template), the yes and no tokens or the head are wrong"
-    return [Finding(Fault.RERANK_TEMPLATE_MISSING, Sureness.LIKELY, what, seen, _TEMPLATE)]
+    return [Finding(Fault.RERANK_TEMPLATE_MISSING, Confidence.LIKELY, what, seen, _TEMPLATE)]
 
 
 def _exact(case: JudgeCase, reference: JudgeReference, table: Scores) -> list[Finding]:
@@ -201,9 +201,9 @@ def _exact(case: JudgeCase, reference: JudgeReference, table: Scores) -> list[Fi
     if best > max(_EQUAL, distance / 3):
         what = "scores are not this reranker's under any known fault: another model, template or set of weights"
         seen = f"scores differ from the reference by {distance:.3f} on the mean"
-        return [Finding(Fault.ANOTHER_MODEL, Sureness.LIKELY, what, seen, _TEMPLATE)]
+        return [Finding(Fault.ANOTHER_MODEL, Confidence.LIKELY, what, seen, _TEMPLATE)]
     seen = f"this way the reference gives the target's scores (off by {best:.4f}; run right: {distance:.4f})"
-    sure = Sureness.CERTAIN if best <= _EQUAL else Sureness.LIKELY
+    sure = Confidence.CERTAIN if best <= _EQUAL else Confidence.LIKELY
     return [Finding(finding.fault, sure, finding.what, seen, finding.mend)]
 
 
@@ -217,7 +217,7 @@ def _published(recipe: Recipe, score: Callable[[str, Sequence[str]], Scores]) ->
 
 def _undoing(case: JudgeCase) -> Iterator[tuple[Finding, Callable[[str, Sequence[str]], Scores]]]:
     """Faults, and scores as they would be without each."""
-    sure, target, recipe = Sureness.CERTAIN, case.target, case.recipe
+    sure, target, recipe = Confidence.CERTAIN, case.target, case.recipe
     yield _swapped("", sure), lambda q, d: 1 - _probabilities(case.score(q, d)).astype(np.float32)
     if recipe.architecture != "qwen3":
         return
@@ -237,11 +237,11 @@ def _hits(table: Scores) -> Hits:
 def _sixteen_bits(distance: float) -> Finding:
     what = "the scores differ as 16-bit numbers make them"
     seen = f"probabilities differ from the reference by {distance:.1e} on the mean"
-    return Finding(Fault.DTYPE, Sureness.NOTE, what, seen, "Serve float32 if you must have the same numbers")
+    return Finding(Fault.DTYPE, Confidence.NOTE, what, seen, "Serve float32 if you must have the same numbers")
 
 
 def _wrong(case: JudgeCase, reference: JudgeReference, wanted: Scores) -> list[tuple[Scores, Finding]]:
-    recipe, sure = case.recipe, Sureness.CERTAIN
+    recipe, sure = case.recipe, Confidence.CERTAIN
     found = [(1 - wanted, _swapped("", sure))]
     if recipe.architecture != "qwen3":
         return found
@@ -269,7 +269,7 @@ def _doubled(recipe: Recipe, reference: JudgeReference) -> tuple[Scores, Finding
 def _twice() -> Finding:
     what = "the prompt stands twice: the server puts it on again, which the client has put on"
     mend = "Send bare texts (--templates server), or start the server without a template"
-    return Finding(Fault.TEMPLATE_DOUBLED, Sureness.CERTAIN, what, "", mend)
+    return Finding(Fault.TEMPLATE_DOUBLED, Confidence.CERTAIN, what, "", mend)
 
 
 def _scores(reference: JudgeReference, recipe: Recipe) -> Scores:
@@ -287,7 +287,7 @@ def _probabilities(scores: Scores | NDArray[np.float64]) -> NDArray[np.float64]:
     return 1 / (1 + np.exp(-exact)) if exact.min() < 0 or exact.max() > 1 else exact
 
 
-def _swapped(seen: str, sure: Sureness) -> Finding:
+def _swapped(seen: str, sure: Confidence) -> Finding:
     what = "the scores point the wrong way: the tokens of yes and no are swapped"
     mend = 'Order the classifier\'s tokens as no, yes (vLLM: classifier_from_token ["no", "yes"])'
     return Finding(Fault.YES_NO_SWAPPED, sure, what, seen, mend)

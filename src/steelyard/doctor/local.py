@@ -19,7 +19,7 @@ from steelyard.doctor.target import Answer, Templates
 from steelyard.engines.checkpoint.files import locate
 from steelyard.engines.checkpoint.info import expect_packages
 from steelyard.engines.checkpoint.reading import Reading
-from steelyard.engines.checkpoint.vocabulary import Ids
+from steelyard.engines.checkpoint.tokenizer import Ids
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.render import render
 from steelyard.engines.torch.config import TorchConfig

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steelyard.doctor.case import Case
-from steelyard.doctor.finding import Fault, Finding, Sureness
+from steelyard.doctor.finding import Confidence, Fault, Finding
 from steelyard.doctor.local import Reference
 from steelyard.doctor.target import Templates
 from steelyard.engines.vectors import normalised
@@ -94,7 +94,7 @@ def askable(recipe: Recipe, templates: Templates) -> list[Example]:
 def as_published(own: Distance, moved: str) -> Finding:
     """The note that the figures come out, and what would have moved them."""
     what = f"the published figures come out: {moved} would have moved them further in every model that was tried"
-    return Finding(Fault.AS_PUBLISHED, Sureness.NOTE, what, str(own))
+    return Finding(Fault.AS_PUBLISHED, Confidence.NOTE, what, str(own))
 
 
 def unlike_published(own: Distance, causes: str = "") -> Finding:
@@ -104,7 +104,7 @@ def unlike_published(own: Distance, causes: str = "") -> Finding:
         own: how far they are off.
         causes: what may move them so far; empty for what was seen to do so in embedding models.
     """
-    sure = Sureness.LIKELY if own.share > _LIKELY else Sureness.POSSIBLE
+    sure = Confidence.LIKELY if own.share > _LIKELY else Confidence.POSSIBLE
     what = f"the published figures do not come out: {causes or _causes(own)}"
     return Finding(Fault.UNLIKE_PUBLISHED, sure, what, str(own), _NAMES)
 
@@ -113,7 +113,7 @@ def of_the_reference(own: Distance) -> list[Finding]:
     """What is wrong with a reference that does not give the published figures itself."""
     if own.share <= 1:
         return []
-    sure = Sureness.LIKELY if own.share > _LIKELY else Sureness.POSSIBLE
+    sure = Confidence.LIKELY if own.share > _LIKELY else Confidence.POSSIBLE
     what = "the reference itself does not give the published figures, so what agrees with it proves little"
     mend = "Take the publisher's checkpoint: this one may be packed again, quantised, tuned or another revision"
     return [Finding(Fault.UNLIKE_PUBLISHED, sure, what, str(own), mend)]
@@ -123,7 +123,7 @@ def named(found: Finding, own: Distance, undone: Distance) -> Finding | None:
     """A fault with its sureness and evidence, where undoing it in what is sent brings the published figures."""
     if undone.share > 1 or own.share < _CLEAR * undone.share:
         return None
-    sure = Sureness.CERTAIN if own.share >= _CLEAR else Sureness.LIKELY
+    sure = Confidence.CERTAIN if own.share >= _CLEAR else Confidence.LIKELY
     seen = f"sent so as to undo it, the published figures come out (off by {undone.off:.4f}; as it is: {own.off:.4f})"
     return replace(found, sure=sure, evidence=seen)
 
@@ -139,7 +139,7 @@ class _Way:
 
 def _ways(case: Case) -> Iterator[_Way]:
     """The faults that what is sent can undo; pooling and weights it cannot."""
-    recipe, sure = case.recipe, Sureness.CERTAIN
+    recipe, sure = case.recipe, Confidence.CERTAIN
     instructed = "{instruction}" in recipe.query_template
     written = recipe.query_template != "{text}" or recipe.document_template != "{text}"
     noun = "instruction" if instructed else "template"

@@ -11,8 +11,8 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from steelyard.engines.endpoint import Endpoint
-from steelyard.engines.retry import RetryPolicy
+from steelyard.engines.remote.endpoint import Endpoint
+from steelyard.engines.remote.retry import RetryPolicy
 from steelyard.errors import EndpointError
 from steelyard.types import Role, Scores, Vectors
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from steelyard.doctor.case import Case
-from steelyard.doctor.finding import Fault, Finding, Sureness
+from steelyard.doctor.finding import Confidence, Fault, Finding
 from steelyard.doctor.probes import DOCUMENTS
 from steelyard.models.recipe import Recipe
 from steelyard.types import Role, Vectors
@@ -29,13 +29,13 @@ def check_token_count(case: Case) -> list[Finding]:
     seen = f"it read {read} tokens of 'a', where {wanted} were expected"
     if read < wanted:
         what = "tokens that should close or open every text seem to be missing"
-        return [Finding(Fault.END_MISSING, Sureness.POSSIBLE, what, seen, "Use the publisher's tokenizer.json")]
+        return [Finding(Fault.END_MISSING, Confidence.POSSIBLE, what, seen, "Use the publisher's tokenizer.json")]
     if read == wanted + 1:
         what = "one token too many: the end token may stand twice"
-        return [Finding(Fault.END_DOUBLED, Sureness.POSSIBLE, what, seen, "Let only the tokenizer append it")]
+        return [Finding(Fault.END_DOUBLED, Confidence.POSSIBLE, what, seen, "Let only the tokenizer append it")]
     what = "the server seems to put a template of its own on every text, over the client's"
     mend = "Switch the server's prompt off, or send bare texts (--templates server)"
-    return [Finding(Fault.TEMPLATE_DOUBLED, Sureness.LIKELY, what, seen, mend)]
+    return [Finding(Fault.TEMPLATE_DOUBLED, Confidence.LIKELY, what, seen, mend)]
 
 
 def check_sides(case: Case) -> list[Finding]:
@@ -49,7 +49,7 @@ def check_sides(case: Case) -> list[Finding]:
     fault = Fault.INSTRUCTION_MISSING if recipe.instruction else Fault.TEMPLATE_MISSING
     what = "queries and documents are embedded alike: the server leaves the templates out, or ignores the input_type"
     seen = "the same text has one and the same vector as a query and as a document"
-    return [Finding(fault, Sureness.CERTAIN, what, seen, _written(recipe))]
+    return [Finding(fault, Confidence.CERTAIN, what, seen, _written(recipe))]
 
 
 def check_silent_side(case: Case) -> list[Finding]:
@@ -66,7 +66,7 @@ def check_silent_side(case: Case) -> list[Finding]:
     what = "a text of which the request says no side gets the template of queries, so documents are stored as queries"
     seen = "without an input_type, texts have the vectors that they have as queries"
     mend = "steelyard serve --default-input-type document; queries then say their side, or ask for MODEL:query"
-    return [Finding(Fault.TEMPLATE_WRONG, Sureness.CERTAIN, what, seen, mend)]
+    return [Finding(Fault.TEMPLATE_WRONG, Confidence.CERTAIN, what, seen, mend)]
 
 
 def _own_templates(case: Case) -> list[Finding]:
@@ -83,7 +83,7 @@ def _own_templates(case: Case) -> list[Finding]:
         found = _counted(case.recipe, role, added / size)
         if found is not None:
             fault, what = found
-            return [Finding(fault, Sureness.LIKELY, what.format(plural=plural), seen, _written(case.recipe))]
+            return [Finding(fault, Confidence.LIKELY, what.format(plural=plural), seen, _written(case.recipe))]
     return []
 
 

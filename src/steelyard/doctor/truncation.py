@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steelyard.doctor.case import Case
-from steelyard.doctor.finding import Fault, Finding, Sureness
+from steelyard.doctor.finding import Confidence, Fault, Finding
 from steelyard.doctor.target import RefusedError
 from steelyard.types import Role
 
@@ -81,10 +81,10 @@ def end_of_reading(reads: Callable[[int], bool], words: int, said: Words) -> lis
     mend = _MEND.format(said.limit)
     if refused.last:
         what = f"{said.texts} of more than about {high} tokens are refused, where the model reads {said.limit}"
-        return [Finding(Fault.TRUNCATION, Sureness.CERTAIN, what, refused.last, mend)]
+        return [Finding(Fault.TRUNCATION, Confidence.CERTAIN, what, refused.last, mend)]
     what = f"{said.texts} are cut without a word at about {high} tokens, where the model reads {said.limit}"
     seen = f"beyond that length, two texts with different ends {said.same} (tried up to {words} tokens)"
-    return [Finding(Fault.TRUNCATION, Sureness.CERTAIN, what, seen, mend)]
+    return [Finding(Fault.TRUNCATION, Confidence.CERTAIN, what, seen, mend)]
 
 
 class _Refusals:

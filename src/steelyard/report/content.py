@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from steelyard.bench.outcome import MARGIN
-from steelyard.bench.result import Result, SystemRecord
-from steelyard.bench.verdict import Judgement, judge
+from steelyard.bench.evaluation.judgement import Judgement, judge
+from steelyard.bench.evaluation.outcome import MARGIN
+from steelyard.bench.evaluation.result import Result, SystemRecord
 from steelyard.report.economy import CostBars, Pace, cost_bars, pace
 from steelyard.report.lost import LostQueries, lost_queries
 from steelyard.report.sweeps import Sweep, sweeps
@@ -79,7 +79,7 @@ def compose(result: Result, *, measure: str | None = None, origins: Sequence[str
     """Judges a result and derives what reports show.
 
     Args:
-        result: made by a run, or put together by :func:`steelyard.bench.join.join`.
+        result: made by a run, or put together by :func:`steelyard.bench.evaluation.join.join`.
         measure: what to judge by; the first of the result when None.
         origins: the files it was read from; only their names are shown.
 

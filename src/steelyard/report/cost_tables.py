@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from steelyard.bench.result import SystemRecord
+from steelyard.bench.evaluation.result import SystemRecord
 from steelyard.cost.figure import Figure
 from steelyard.cost.record import CostRecord
 from steelyard.cost.storage import PRECISIONS, Precision

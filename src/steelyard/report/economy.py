@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from steelyard.bench.facts import facts_of
-from steelyard.bench.result import SystemRecord
+from steelyard.bench.advice.system_metadata import facts_of
+from steelyard.bench.evaluation.result import SystemRecord
 from steelyard.cost.figure import Figure
 from steelyard.cost.record import CostRecord
 from steelyard.stats.intervals import Interval

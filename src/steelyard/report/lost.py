@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from steelyard.bench.result import QueryRecord, Result, SystemRecord
+from steelyard.bench.evaluation.result import QueryRecord, Result, SystemRecord
 
 MOST_QUERIES = 500
 MOST_BYTES = 700_000

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from steelyard.bench.against import mean
-from steelyard.bench.result import Result, SystemRecord
-from steelyard.bench.verdict import judge
+from steelyard.bench.evaluation.against import mean
+from steelyard.bench.evaluation.judgement import judge
+from steelyard.bench.evaluation.result import Result, SystemRecord
 from steelyard.cost.figure import Figure
 from steelyard.report.terminal_costs import number
 from steelyard.stats.intervals import Interval

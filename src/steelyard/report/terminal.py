@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from steelyard.bench.outcome import IN_GROUP, MARGIN
-from steelyard.bench.result import Result
-from steelyard.bench.verdict import Judgement
+from steelyard.bench.evaluation.judgement import Judgement
+from steelyard.bench.evaluation.outcome import IN_GROUP, MARGIN
+from steelyard.bench.evaluation.result import Result
 from steelyard.stats.intervals import Interval
 
 _TITLES = {"top1": "Top-1", IN_GROUP: "in group", "mrr": "MRR", "map": "MAP"}

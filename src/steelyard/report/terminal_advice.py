@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from steelyard.bench.facts import COSTS
-from steelyard.bench.recommend import Advice
+from steelyard.bench.advice.recommend import Advice
+from steelyard.bench.advice.system_metadata import COSTS
 from steelyard.report.terminal_costs import cell
 
 CONTAMINATED = "contaminated: the benchmark's data is in the model's training data"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from steelyard.bench.evidence import Answer, Finding
+from steelyard.bench.advice.evidence import Answer, Finding
 
 _STYLES = {Answer.HOLDS: "bold green", Answer.FAILS: "bold red", Answer.OPEN: "bold yellow"}
 

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from steelyard.bench.result import Result
-from steelyard.bench.verdict import Judgement
+from steelyard.bench.evaluation.judgement import Judgement
+from steelyard.bench.evaluation.result import Result
 from steelyard.measures.clustering import as_codes, v_difference
 
 

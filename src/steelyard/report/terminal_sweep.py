@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from steelyard.bench.against import Against
-from steelyard.bench.evidence import probability
-from steelyard.bench.result import Result
-from steelyard.bench.sweep import NONE, Row, chinese_against_english, instruction_of, rows, smallest
+from steelyard.bench.advice.evidence import probability
+from steelyard.bench.evaluation.against import PairedDifference
+from steelyard.bench.evaluation.result import Result
+from steelyard.bench.evaluation.sweep import NONE, Row, chinese_against_english, instruction_of, rows, smallest
 from steelyard.cost.storage import Storage
 from steelyard.retrieval.expression import parse
 
@@ -76,20 +76,20 @@ def instruction_lines(result: Result, measure: str) -> list[str]:
     return lines
 
 
-def verdict(a: Against) -> str:
+def verdict(a: PairedDifference) -> str:
     """One comparison in words."""
     word = "helps" if a.better else "hurts" if a.worse else "cannot be told"
     ends = f"{100 * a.low:+.1f} to {100 * a.high:+.1f}"
     return f"{word}: {100 * a.difference:+.1f} points ({ends}, p {probability(a.p_holm)})"
 
 
-def _risk(a: Against) -> str:
+def _risk(a: PairedDifference) -> str:
     if a.low >= 0:
         return "The queries exclude a loss."
     return f"The queries do not exclude a loss of {-100 * a.low:.1f} points."
 
 
-def _difference(a: Against | None) -> tuple[str, str, str, str]:
+def _difference(a: PairedDifference | None) -> tuple[str, str, str, str]:
     if a is None:
         return "", "", "", ""
     word = "better" if a.better else "worse" if a.worse else ""

@@ -15,7 +15,7 @@ from steelyard.engines.base import BaseEncoder, TruncationWarning
 from steelyard.engines.protocol import Encoder, EngineInfo, Reranker, SparseEncoder, TokenEncoder
 from steelyard.errors import TextError
 from steelyard.models.recipe import Recipe
-from steelyard.serving.plan import Lane, QueueLimits
+from steelyard.serving.fair_queue import Lane, QueueLimits
 from steelyard.serving.scheduler import Ask, Group, Observer, Scheduler
 from steelyard.serving.service import Caller, Embedded, EmbedTask, Scored
 from steelyard.serving.settings import Behaviour, Limits

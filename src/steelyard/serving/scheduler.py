@@ -20,8 +20,8 @@ from typing import Any, Protocol
 
 from steelyard.errors import MissingExtraError, ModelError
 from steelyard.serving.failures import HttpFailure, ItemFailure, place_of
-from steelyard.serving.memory import Spare, give_back
-from steelyard.serving.plan import Batch, Lane, Planner, QueueFull, QueueLimits, Request
+from steelyard.serving.fair_queue import Batch, Lane, Planner, QueueFull, QueueLimits, Request
+from steelyard.serving.memory_trimmer import MemoryTrimmer, give_back
 
 _log = logging.getLogger("steelyard.serving")
 _LEAST_BUDGET, _MOST_BUDGET = 256, 4096
@@ -123,7 +123,7 @@ class Scheduler:
         limits: QueueLimits,
         batch_seconds: float = 0.1,
         observer: Observer | None = None,
-        spare: Spare | None = None,
+        spare: MemoryTrimmer | None = None,
     ) -> None:
         self._work = work
         self._planner = Planner(limits)
@@ -134,7 +134,7 @@ class Scheduler:
         self._changed = threading.Condition()
         self._closing = False
         self._loads: list[Callable[[], None]] = []
-        self._spare = spare or Spare(give_back)
+        self._spare = spare or MemoryTrimmer(give_back)
         self._thread: threading.Thread | None = None
         self._began: float | None = None
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from steelyard.models.recipe import Recipe
 from steelyard.serving.failures import HttpFailure
+from steelyard.serving.fair_queue import Lane
 from steelyard.serving.keys import Keys
 from steelyard.serving.metrics import Metrics
-from steelyard.serving.plan import Lane
 from steelyard.serving.settings import Behaviour, Limits
 from steelyard.serving.wire.embeddings import Heads
 from steelyard.serving.wire.models import ModelCard

@@ -14,7 +14,7 @@ import pytest
 from checkpoints import TEXTS
 
 from steelyard.engines.agreement import agreement
-from steelyard.engines.e5_rebuild import write_e5_checkpoint
+from steelyard.engines.builtin.e5_rebuild import write_e5_checkpoint
 from steelyard.engines.openvino.config import OpenVinoConfig, Weights
 from steelyard.engines.openvino.encoder import OpenVinoEncoder
 from steelyard.engines.openvino.open import encoder

@@ -15,8 +15,8 @@ from steelyard.engines.torch.fp32 import Fp32Linear
 from steelyard.engines.torch.fp32 import in_panels as fp32_panels
 from steelyard.engines.torch.int8 import Int8Linear, make_int8, quantise, whole_numbers_are_there
 from steelyard.engines.torch.int16 import Int16Linear, in_panels, norm_limit
-from steelyard.engines.torch.kernels import expect_kernels
-from steelyard.engines.torch.kernels_int16 import int16_kernels
+from steelyard.engines.torch.kernels.compiled import expect_kernels
+from steelyard.engines.torch.kernels.int16 import int16_kernels
 from steelyard.engines.torch.linear import (
     Late,
     Linear,

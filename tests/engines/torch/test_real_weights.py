@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steelyard.engines.e5_rebuild import write_e5_checkpoint
+from steelyard.engines.builtin.e5_rebuild import write_e5_checkpoint
 from steelyard.engines.load import open_encoder
 from steelyard.engines.torch.config import TorchConfig
 from steelyard.engines.torch.encoder import TorchEncoder

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from steelyard.engines.base import BaseEncoder
 from steelyard.engines.checkpoint.reading import Reading
-from steelyard.engines.checkpoint.vocabulary import Ids
+from steelyard.engines.checkpoint.tokenizer import Ids
 from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.vectors import normalised
 from steelyard.models.recipe import Recipe

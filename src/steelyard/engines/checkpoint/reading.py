@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from steelyard.engines.checkpoint.shape import read_shape
-from steelyard.engines.checkpoint.vocabulary import Ids, Vocabulary
+from steelyard.engines.checkpoint.tokenizer import Ids, Tokenizer
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.render import margins, render
 from steelyard.errors import RecipeError
@@ -41,11 +41,11 @@ class Reading:
                 f"{folder}: states of {shape.hidden} numbers, but recipe {recipe.name} says {recipe.dimension}"
             )
         path = folder / "tokenizer.json"
-        self._vocabulary = Lazy(lambda: Vocabulary(path, shape.vocabulary, recipe.eos_id))
+        self._vocabulary = Lazy(lambda: Tokenizer(path, shape.vocabulary, recipe.eos_id))
         self._last: tuple[list[str], list[Ids]] = [], []
 
     @property
-    def vocabulary(self) -> Vocabulary:
+    def vocabulary(self) -> Tokenizer:
         """The tokenizer.
 
         Raises:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from steelyard.engines.checkpoint.layout import BERT_ANCHOR, QWEN3_ANCHOR
 from steelyard.engines.checkpoint.shape import Shape
-from steelyard.engines.checkpoint.vocabulary import Ids
+from steelyard.engines.checkpoint.tokenizer import Ids
 from steelyard.engines.openvino.config import OpenVinoConfig, cache_folder, graph_name
 from steelyard.engines.openvino.feed import Embeddings, Packed, Wanted
 from steelyard.engines.openvino.mapped import Floats, Mapped

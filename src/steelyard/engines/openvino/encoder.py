@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from steelyard.engines.checkpoint.encoder import CheckpointEncoder
-from steelyard.engines.checkpoint.vocabulary import Ids
+from steelyard.engines.checkpoint.tokenizer import Ids
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.openvino.config import ARCHITECTURES, OpenVinoConfig, describe, folder_of
 from steelyard.errors import RecipeError

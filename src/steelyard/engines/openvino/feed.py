@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steelyard.engines.checkpoint.shape import Rope, Shape
-from steelyard.engines.checkpoint.vocabulary import Ids
+from steelyard.engines.checkpoint.tokenizer import Ids
 from steelyard.engines.openvino.mapped import Floats, Mapped
 
 Wanted = Literal["first", "last", "all"]

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from steelyard.engines.checkpoint.layout import BERT_ANCHOR, bert_shapes
 from steelyard.engines.torch.attention import Attend, KeyValue
+from steelyard.engines.torch.layer_factory import LayerFactory
 from steelyard.engines.torch.layers import LayerNorm, in_slices
 from steelyard.engines.torch.linear import Branches, Linear
 from steelyard.engines.torch.pack import Pack
-from steelyard.engines.torch.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Bert:
 
     causal = False
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: LayerFactory) -> None:
         checkpoint, shape = parts.checkpoint, parts.shape
         root = checkpoint.root(BERT_ANCHOR)
         checkpoint.expect({root + name: size for name, size in bert_shapes(shape).items()})
@@ -69,7 +69,7 @@ class Bert:
         return self._layers[-1](x, pack, rows)
 
 
-def _layer(parts: Parts, at: str) -> _Layer:
+def _layer(parts: LayerFactory, at: str) -> _Layer:
     return _Layer(
         inputs=parts.branches([f"{at}attention.self.{name}" for name in ("query", "key", "value")]),
         out=parts.linear(f"{at}attention.output.dense"),

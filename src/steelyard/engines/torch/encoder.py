@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from steelyard.engines.checkpoint.encoder import CheckpointEncoder
 from steelyard.engines.checkpoint.files import locate
-from steelyard.engines.checkpoint.vocabulary import Ids
+from steelyard.engines.checkpoint.tokenizer import Ids
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.plan import worth_sharing
 from steelyard.engines.torch.config import TorchConfig, decide, describe

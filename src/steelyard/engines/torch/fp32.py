@@ -8,13 +8,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from steelyard.engines.torch.kernels_fp32 import UNROLLED, fp32_kernels
-from steelyard.engines.torch.kernels_ir import PANEL
+from steelyard.engines.torch.kernels.fp32 import UNROLLED, fp32_kernels
+from steelyard.engines.torch.kernels.ir import PANEL
 from steelyard.engines.torch.panels import ROWS, PanelLinear
 
 
 class Fp32Linear(PanelLinear):
-    """Weight laid out once for :mod:`steelyard.engines.torch.kernels_fp32`.
+    """Weight laid out once for :mod:`steelyard.engines.torch.kernels.fp32`.
 
     Args:
         weight: [o, i].

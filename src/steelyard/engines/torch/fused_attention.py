@@ -14,9 +14,9 @@ from torch import Tensor
 
 from steelyard.engines.plan import Run
 from steelyard.engines.torch.attention import Attend, KeyValue, attend
-from steelyard.engines.torch.kernels import Compiled, expect_kernels
-from steelyard.engines.torch.kernels_attention import STEP, AttentionCode
-from steelyard.engines.torch.kernels_ir import PANEL, TALL
+from steelyard.engines.torch.kernels.attention import STEP, AttentionCode
+from steelyard.engines.torch.kernels.compiled import Compiled, expect_kernels
+from steelyard.engines.torch.kernels.ir import PANEL, TALL
 from steelyard.engines.torch.precision import Machine
 from steelyard.errors import SteelyardError
 

@@ -13,10 +13,10 @@ from torch.nn.functional import gelu
 
 from steelyard.engines.checkpoint.shape import Rope, Shape
 from steelyard.engines.torch.attention import Attend, KeyValue
+from steelyard.engines.torch.layer_factory import LayerFactory
 from steelyard.engines.torch.layers import LayerNorm, in_slices, rotary, rotate
 from steelyard.engines.torch.linear import Branches, Linear
 from steelyard.engines.torch.pack import Pack
-from steelyard.engines.torch.parts import Parts
 
 ANCHOR = "embeddings.word_embeddings.weight"
 _TYPES = "embeddings.token_type_embeddings.weight"
@@ -59,7 +59,7 @@ class Gte:
 
     causal = False
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: LayerFactory) -> None:
         checkpoint, shape = parts.checkpoint, parts.shape
         root = checkpoint.root(ANCHOR)
         checkpoint.expect({root + name: size for name, size in tensor_shapes(shape).items()})
@@ -97,7 +97,7 @@ def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
     return found | {f"{name}.{part}": (h,) for name in norms for part in ("weight", "bias")}
 
 
-def _layer(parts: Parts, at: str) -> _Layer:
+def _layer(parts: LayerFactory, at: str) -> _Layer:
     return _Layer(
         inputs=parts.chunks(f"{at}attention.qkv_proj", 3),
         out=parts.linear(f"{at}attention.o_proj"),

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import linear, normalize, relu
 
 from steelyard.engines.checkpoint.pickled import load_pickled
-from steelyard.engines.checkpoint.vocabulary import Ids
+from steelyard.engines.checkpoint.tokenizer import Ids
 
 NOT_WORDS = ("<s>", "</s>", "<pad>", "<unk>")
 """Tokens that get no weight."""

@@ -14,8 +14,8 @@ from math import isqrt
 import torch
 from torch import Tensor
 
-from steelyard.engines.torch.kernels_int16 import STEP, int16_kernels
-from steelyard.engines.torch.kernels_ir import PANEL
+from steelyard.engines.torch.kernels.int16 import STEP, int16_kernels
+from steelyard.engines.torch.kernels.ir import PANEL
 from steelyard.engines.torch.panels import ROWS, PanelLinear
 
 _NORM = 46_000

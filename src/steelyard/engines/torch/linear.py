@@ -18,7 +18,7 @@ from torch.nn.functional import gelu, linear
 from steelyard.engines.torch.fp32 import Fp32Linear
 from steelyard.engines.torch.int8 import make_int8
 from steelyard.engines.torch.int16 import Int16Linear
-from steelyard.engines.torch.kernels import expect_kernels, openmp_is_loaded
+from steelyard.engines.torch.kernels.compiled import expect_kernels, openmp_is_loaded
 from steelyard.engines.torch.precision import Machine, Precision
 from steelyard.errors import UsageError
 
@@ -40,7 +40,7 @@ Branches = Callable[[Tensor], Sequence[Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
-class MakeLinear:
+class LinearFactory:
     """From weights [o, i] and biases [o] as the checkpoint stores them.
 
     Attributes:
@@ -159,7 +159,7 @@ class StoredLinear:
         return linear(x.float(), self._weight.float(), self._bias)
 
 
-def maker(precision: Precision, machine: Machine, device: str = "cpu") -> MakeLinear:
+def maker(precision: Precision, machine: Machine, device: str = "cpu") -> LinearFactory:
     """The kind of linear layer for these numbers on this machine.
 
     Raises:
@@ -170,20 +170,20 @@ def maker(precision: Precision, machine: Machine, device: str = "cpu") -> MakeLi
     if device != "cpu" and precision in (Precision.INT8, Precision.INT16):
         raise UsageError(f"torch-{precision} runs on the processor alone, not on {device}; use bf16 or fp32 there")
     if precision is Precision.INT8:
-        return MakeLinear(make_int8(machine))
+        return LinearFactory(make_int8(machine))
     if precision is Precision.INT16:
         expect_kernels(machine.flags)
-        return MakeLinear(Int16Linear, waits=True, kind_gelu=partial(Int16Linear, gelu=True), rounds=False)
+        return LinearFactory(Int16Linear, waits=True, kind_gelu=partial(Int16Linear, gelu=True), rounds=False)
     dtype = torch.bfloat16 if precision is Precision.BF16 else torch.float32
     if device != "cpu":
-        return MakeLinear(partial(PlainLinear, dtype=dtype, device=device), rounds=False)
+        return LinearFactory(partial(PlainLinear, dtype=dtype, device=device), rounds=False)
     if precision is Precision.BF16 and not machine.fast_bf16:
-        return MakeLinear(StoredLinear, joins=False)
+        return LinearFactory(StoredLinear, joins=False)
     if precision is Precision.FP32 and products_are_better(machine) and openmp_is_loaded():
-        return MakeLinear(Fp32Linear, waits=True, kind_gelu=partial(Fp32Linear, gelu=True), rounds=False)
+        return LinearFactory(Fp32Linear, waits=True, kind_gelu=partial(Fp32Linear, gelu=True), rounds=False)
     if packing_is_there():
-        return MakeLinear(partial(PackedLinear, dtype=dtype), waits=dtype == torch.float32)
-    return MakeLinear(partial(PlainLinear, dtype=dtype))
+        return LinearFactory(partial(PackedLinear, dtype=dtype), waits=dtype == torch.float32)
+    return LinearFactory(partial(PlainLinear, dtype=dtype))
 
 
 def _then_gelu(layer: Linear, x: Tensor) -> Tensor:

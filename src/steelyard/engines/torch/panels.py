@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from steelyard.engines.torch.kernels_ir import PANEL
+from steelyard.engines.torch.kernels.ir import PANEL
 
 ROWS = 8 * PANEL
 """Outputs that are laid out at a time, so that what is in between stays in the cache."""

@@ -19,7 +19,7 @@ from steelyard.engines.packages import installed
 _CPUINFO = Path("/proc/cpuinfo")
 _FAST_BF16 = frozenset({"avx512_bf16", "amx_bf16", "avxneconvert", "bf16"})
 KERNEL_FLAGS = frozenset({"avx2", "fma"})
-"""What :mod:`steelyard.engines.torch.kernels` is made of."""
+"""What :mod:`steelyard.engines.torch.kernels.compiled` is made of."""
 OPENMP = ("libgomp", "libiomp5")
 _BYTES = {"fp32": 4.0, "bf16": 2.0, "int16": 2.01, "int8": 1.05}
 _HEADROOM = 1 << 30
@@ -118,7 +118,7 @@ def this_machine() -> Machine:
 
 @cache
 def kernels_are_there(flags: frozenset[str]) -> bool:
-    """Whether :mod:`steelyard.engines.torch.kernels` will run on a processor with these flags; loads nothing.
+    """Whether :mod:`steelyard.engines.torch.kernels.compiled` will run on a processor with these flags; loads nothing.
 
     The OpenMP library is looked for where torch's wheels bring theirs.
     """

@@ -14,10 +14,10 @@ from torch.nn.functional import silu
 from steelyard.engines.checkpoint.layout import QWEN3_ANCHOR, qwen3_shapes
 from steelyard.engines.checkpoint.shape import Rope
 from steelyard.engines.torch.attention import KeyValue
+from steelyard.engines.torch.layer_factory import LayerFactory
 from steelyard.engines.torch.layers import RMSNorm, in_slices, rotary, rotate
 from steelyard.engines.torch.linear import Branches, Linear
 from steelyard.engines.torch.pack import Pack, pack
-from steelyard.engines.torch.parts import Parts
 
 Turn = tuple[Tensor, Tensor]
 
@@ -63,7 +63,7 @@ class Qwen3:
 
     causal = True
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: LayerFactory) -> None:
         checkpoint, shape = parts.checkpoint, parts.shape
         root = checkpoint.root(QWEN3_ANCHOR)
         checkpoint.expect({root + name: size for name, size in qwen3_shapes(shape).items()})
@@ -104,7 +104,7 @@ class Qwen3:
         return found
 
 
-def _layer(parts: Parts, at: str) -> _Layer:
+def _layer(parts: LayerFactory, at: str) -> _Layer:
     return _Layer(
         norm=parts.rms_norm(f"{at}input_layernorm"),
         inputs=parts.branches([f"{at}self_attn.{name}_proj" for name in "qkv"], bias=False),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from steelyard.engines.base import BaseReranker
 from steelyard.engines.checkpoint.files import locate
 from steelyard.engines.checkpoint.reading import Reading
-from steelyard.engines.checkpoint.vocabulary import Ids
+from steelyard.engines.checkpoint.tokenizer import Ids
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.plan import worth_sharing
 from steelyard.engines.protocol import EngineInfo
@@ -78,15 +78,15 @@ class TorchReranker(BaseReranker):
         return self._judge.get().score(rows, shared)
 
     def _load(self) -> _Judge:
-        from steelyard.engines.torch import judge
+        from steelyard.engines.torch import classifier
         from steelyard.engines.torch.runner import Runner
 
         runner = Runner(self._folder, self._recipe.architecture, self.choice.precision, self._config)
         if self._recipe.architecture == "qwen3":
             yes, no = self._recipe.yes_id, self._recipe.no_id
-            head: Any = judge.YesNo(runner.checkpoint, runner.shape, int(yes or 0), int(no or 0))
+            head: Any = classifier.YesNo(runner.checkpoint, runner.shape, int(yes or 0), int(no or 0))
             return _Judge(runner, head, "last")
-        return _Judge(runner, judge.Classifier(runner.checkpoint, runner.shape), "cls")
+        return _Judge(runner, classifier.Classifier(runner.checkpoint, runner.shape), "cls")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,17 +15,17 @@ import torch
 from torch import Tensor
 
 from steelyard.engines.checkpoint.shape import read_shape
-from steelyard.engines.checkpoint.vocabulary import Ids
+from steelyard.engines.checkpoint.tokenizer import Ids
 from steelyard.engines.plan import plan
 from steelyard.engines.torch.attention import KeyValue
 from steelyard.engines.torch.bert import Bert
 from steelyard.engines.torch.config import TorchConfig
 from steelyard.engines.torch.fused_attention import best_attention
 from steelyard.engines.torch.gte import Gte
+from steelyard.engines.torch.layer_factory import LayerFactory
 from steelyard.engines.torch.layers import Trunk
 from steelyard.engines.torch.linear import maker
 from steelyard.engines.torch.pack import Pack, filler, pack
-from steelyard.engines.torch.parts import Parts
 from steelyard.engines.torch.precision import Precision, this_machine
 from steelyard.engines.torch.qwen3 import Qwen3
 from steelyard.engines.torch.weights import Checkpoint
@@ -34,7 +34,7 @@ from steelyard.types import Vectors
 
 Prefix = list[KeyValue]
 _PREFIXES = 8
-_TRUNKS: dict[str, Callable[[Parts], Trunk]] = {"bert": Bert, "xlm-roberta": Bert, "new": Gte, "qwen3": Qwen3}
+_TRUNKS: dict[str, Callable[[LayerFactory], Trunk]] = {"bert": Bert, "xlm-roberta": Bert, "new": Gte, "qwen3": Qwen3}
 
 
 class Runner:
@@ -58,7 +58,9 @@ class Runner:
         machine = this_machine()
         self._make = maker(precision, machine, config.device)
         attention = best_attention(machine, config.device)
-        self._trunk = _TRUNKS[architecture](Parts(self.checkpoint, self.shape, self._make, config.device, attention))
+        self._trunk = _TRUNKS[architecture](
+            LayerFactory(self.checkpoint, self.shape, self._make, config.device, attention)
+        )
         self._prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
         self._lock = Lock()
 

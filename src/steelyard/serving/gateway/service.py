@@ -8,8 +8,8 @@ from typing import Literal
 
 import httpx
 
-from steelyard.engines.endpoint import NO_PROXY
 from steelyard.engines.packages import installed
+from steelyard.engines.remote.endpoint import NO_PROXY
 from steelyard.errors import EndpointError
 from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe, recipe_names

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import orjson
 
-from steelyard.engines.endpoint import AGAIN, NO_PROXY, checked_key, retry_after
+from steelyard.engines.remote.endpoint import AGAIN, NO_PROXY, checked_key, retry_after
 from steelyard.errors import EndpointError, UsageError
 from steelyard.serving.failures import HttpFailure
 from steelyard.serving.metrics import Metrics

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import httpx
 import numpy as np
 
-from steelyard.engines.openai import OpenAIConfig, OpenAIEncoder, OpenAIReranker
+from steelyard.engines.remote.openai import OpenAIConfig, OpenAIEncoder, OpenAIReranker
 from steelyard.errors import EndpointError, EngineError, UsageError
 from steelyard.models.recipe import Recipe
 from steelyard.serving.launch.commands import Launch

@@ -1,0 +1,1 @@
+"""What systems cost to run, measured in processes of their own."""

@@ -1,0 +1,242 @@
+"""The result document: one schema-versioned JSON file a run, from which everything else is computed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from steelyard.cost.record import CostRecord
+from steelyard.engines.backend_choice import BackendChoice
+from steelyard.errors import ResultError
+
+SCHEMA = "steelyard.result/1"
+PUBLISHED = "published:"
+_SHOWN_TEXT = 400  # characters of a document kept for reports
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SuiteSummary(_Frozen):
+    """Which texts the run was made on."""
+
+    name: str
+    version: str = ""
+    licence: str = ""
+    checksum: str
+    queries: int
+    documents: int
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """One hit; a plain dataclass, as a result has thousands of them."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    id: str
+    score: float
+
+
+class QueryRecord(_Frozen):
+    """A query as the reports show it."""
+
+    id: str
+    text: str
+    category: str | None = None
+    relevant: tuple[str, ...] = ()
+
+
+class CacheRecord(_Frozen):
+    """What the vector cache spared."""
+
+    found: int = 0
+    computed: int = 0
+    trouble: str = ""
+
+
+class Timing(_Frozen):
+    """Seconds of wall clock, this run, this machine; not comparable where the cache answered.
+
+    Attributes:
+        index_seconds: taking the documents in, model loading included.
+        search_seconds: all queries.
+    """
+
+    index_seconds: float
+    search_seconds: float
+
+
+class FeatureRecord(_Frozen):
+    """How a system's vectors cluster on a labelled suite, where a query is a labelled text and its category the label.
+
+    Attributes:
+        v_measure: agreement of clusters and labels, of the clustering of least inertia.
+        low: lower end of its 95 % interval.
+        high: upper end.
+        restarts: least and greatest V-measure over the restarts of k-means.
+        clusters: of each text, aligned with ``Result.queries``.
+    """
+
+    v_measure: float
+    low: float
+    high: float
+    restarts: tuple[float, float]
+    clusters: tuple[int, ...]
+
+
+class SystemRecord(_Frozen):
+    """One system's outcomes.
+
+    Attributes:
+        name: canonical expression.
+        fingerprints: of the engines that computed.
+        engines: which backend ran each model, and why; empty in results of before this was kept.
+        values: measure -> one value a query, in the order of ``Result.queries``; None where not defined.
+        winners: kind of the document that won, for suites with trap annotations; aligned like ``values``.
+        top: first hits of every query; aligned likewise.
+        notes: what a reader must know: truncated texts, plain dimension cuts.
+        error: why the system could not be weighed; the values are empty then.
+        costs: what it takes to run, where that was measured.
+        features: how its vectors cluster, in results of labelled texts.
+    """
+
+    name: str
+    fingerprints: tuple[str, ...] = ()
+    engines: tuple[BackendChoice, ...] = ()
+    values: dict[str, tuple[float | None, ...]] = Field(default_factory=dict)
+    winners: tuple[str, ...] = ()
+    top: tuple[tuple[Top, ...], ...] = ()
+    timing: Timing | None = None
+    cache: CacheRecord = CacheRecord()
+    notes: tuple[str, ...] = ()
+    error: str = ""
+    costs: CostRecord | None = None
+    features: FeatureRecord | None = None
+
+
+class EnvironmentRecord(_Frozen):
+    """Where the run was made."""
+
+    steelyard: str
+    python: str
+    platform: str
+    processor: str
+    cores: int
+    memory_bytes: int
+    packages: dict[str, str]
+
+
+class Result(_Frozen):
+    """One run.
+
+    Attributes:
+        seed: of every random draw that the judgement of this result makes.
+        depth: hits asked of every system.
+        complete: False where the run was interrupted; what is there is whole.
+        documents: id -> beginning of the text, for the documents that ``top`` or ``relevant`` name.
+    """
+
+    schema_: Literal["steelyard.result/1"] = Field("steelyard.result/1", alias="schema")
+    created: str
+    suite: SuiteSummary
+    measures: tuple[str, ...]
+    seed: int
+    depth: int
+    complete: bool
+    environment: EnvironmentRecord
+    queries: tuple[QueryRecord, ...]
+    documents: dict[str, str] = Field(default_factory=dict)
+    systems: tuple[SystemRecord, ...] = ()
+    note: str = ""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @property
+    def weighed(self) -> tuple[SystemRecord, ...]:
+        """The systems that have outcomes."""
+        return tuple(s for s in self.systems if not s.error)
+
+
+def shown(text: str) -> str:
+    """The part of a document that a result keeps."""
+    return text if len(text) <= _SHOWN_TEXT else text[:_SHOWN_TEXT] + "…"
+
+
+def save(result: Result, path: Path) -> None:
+    """Writes the document whole or not at all: a temporary file in the same folder, synced, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = orjson.dumps(result.model_dump(by_alias=True), option=orjson.OPT_INDENT_2)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        Path(temporary).replace(path)
+    except OSError as wrong:
+        raise ResultError(f"{path} could not be written: {wrong}") from wrong
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def load(source: str | Path) -> Result:
+    """Reads a result file, or ``published:NAME``, a table that somebody else published.
+
+    Raises:
+        ResultError: naming the file, the place in it and what was expected.
+    """
+    text = str(source)
+    if text.startswith(PUBLISHED):
+        return parse_result(_published(text.removeprefix(PUBLISHED)), text)
+    try:
+        return parse_result(Path(source).read_bytes(), text)
+    except OSError as wrong:
+        raise ResultError(f"{source} cannot be read: {wrong.strerror or wrong}") from wrong
+
+
+def parse_result(data: bytes, origin: str) -> Result:
+    """A result from its JSON bytes; ``origin`` is named in errors."""
+    try:
+        content = orjson.loads(data)
+    except orjson.JSONDecodeError as wrong:
+        raise ResultError(f"{origin}:{wrong.lineno}: not JSON: {wrong.msg}") from wrong
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema != SCHEMA:
+        raise ResultError(f"{origin} is not a result of this version: its schema is {schema!r}, expected {SCHEMA!r}")
+    try:
+        return _aligned(Result.model_validate(content), origin)
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ResultError(f"{origin}: {place}: {first['msg']}") from wrong
+
+
+def published_names() -> tuple[str, ...]:
+    """Tables of others that ship with the package, as ``published:NAME``."""
+    folder = resources.files("steelyard.bench.evaluation") / "published"
+    return tuple(sorted(p.name.removesuffix(".json") for p in folder.iterdir() if p.name.endswith(".json")))
+
+
+def _published(name: str) -> bytes:
+    if name not in published_names():
+        raise ResultError(f"there is no published:{name}; there is {', '.join(published_names())}")
+    return (resources.files("steelyard.bench.evaluation") / "published" / f"{name}.json").read_bytes()
+
+
+def _aligned(result: Result, origin: str) -> Result:
+    count = len(result.queries)
+    for system in result.weighed:
+        for measure, values in system.values.items():
+            if len(values) != count:
+                raise ResultError(f"{origin}: {system.name}: {measure} has {len(values)} values for {count} queries")
+    return result

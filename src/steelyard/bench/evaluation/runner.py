@@ -1,0 +1,260 @@
+"""Weighs systems on a suite, one after the other, and keeps what came out of each."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from steelyard.bench.evaluation.cache import VectorCache
+from steelyard.bench.evaluation.cached import CachedEncoder, CachedReranker, CacheUse
+from steelyard.bench.evaluation.cached_sparse import CachedSparse
+from steelyard.bench.evaluation.environment import read_environment
+from steelyard.bench.evaluation.held import HeldEncoder, HeldReranker
+from steelyard.bench.evaluation.outcome import outcome
+from steelyard.bench.evaluation.result import (
+    CacheRecord,
+    QueryRecord,
+    Result,
+    SuiteSummary,
+    SystemRecord,
+    Timing,
+    save,
+    shown,
+)
+from steelyard.engines.base import TruncationWarning
+from steelyard.errors import SteelyardError
+from steelyard.measures.ranking import Evaluator
+from steelyard.retrieval.builder import SystemBuilder
+from steelyard.retrieval.expression import Node, expand, parse
+from steelyard.retrieval.vocabulary import check, notes
+from steelyard.suites.suite import Suite
+from steelyard.types import Ranking
+
+DEFAULT_MEASURES = ("top1", "hit@3", "hit@5", "recall@10", "mrr", "ndcg@10", "map")
+
+
+class Watcher(Protocol):
+    """Told how far a run is; the command line draws a bar from it."""
+
+    def system(self, name: str, number: int, total: int) -> None:
+        """A system begins."""
+
+    def step(self, stage: str, done: int, total: int) -> None:
+        """``done`` of ``total`` texts or queries of a stage."""
+
+
+class SilentWatcher:
+    """Draws nothing."""
+
+    def system(self, name: str, number: int, total: int) -> None:
+        """Ignores it."""
+
+    def step(self, stage: str, done: int, total: int) -> None:
+        """Ignores it."""
+
+
+@dataclass(frozen=True)
+class WeighConfig:
+    """How to weigh.
+
+    Attributes:
+        measures: names as :mod:`steelyard.measures` reads them; the first is the one that is judged.
+        depth: hits asked of every system.
+        seed: of every random draw.
+        out: where the result is kept, after every system; None keeps it in memory only.
+        save_seconds: at least so long between two writes of it, for sweeps of many quick systems.
+        cache: None computes everything.
+        kept_hits: first hits of every query that the result shows.
+        findings: what the suite's audit said, for the record.
+    """
+
+    measures: tuple[str, ...] = DEFAULT_MEASURES
+    depth: int = 100
+    seed: int = 20260
+    out: Path | None = None
+    save_seconds: float = 0.0
+    cache: VectorCache | None = None
+    kept_hits: int = 10
+    findings: tuple[str, ...] = ()
+
+
+def read_systems(sources: Sequence[str]) -> tuple[Node, ...]:
+    """Parses, checks and expands expressions; the same system twice is weighed once.
+
+    Raises:
+        ExpressionError: for the first that does not fit, before anything is loaded.
+    """
+    nodes: dict[str, Node] = {}
+    for source in sources:
+        node = parse(source)
+        check(node, source)
+        nodes.update((str(n), n) for n in expand(node))
+    return tuple(nodes.values())
+
+
+def weigh(
+    systems: Sequence[Node],
+    suite: Suite,
+    config: WeighConfig,
+    previous: Result | None = None,
+    watcher: Watcher | None = None,
+) -> Result:
+    """Weighs every system; a system that fails is recorded with its error and the rest go on.
+
+    Args:
+        systems: checked nodes without sweeps, see :func:`read_systems`.
+        suite: what to weigh on.
+        config: how.
+        previous: a result of the same run that was interrupted, see :func:`resumable`.
+        watcher: told how far the run is.
+
+    Raises:
+        KeyboardInterrupt: after ``config.out`` holds every system that was finished.
+    """
+    watch = watcher or SilentWatcher()
+    kept = {s.name: s for s in previous.weighed} if previous else {}
+    frame = _frame(suite, config)
+    done: list[SystemRecord] = []
+    saved, at = 0, time.monotonic()
+    bench = _bench(suite, config, watch)
+    try:
+        for number, node in enumerate(systems, 1):
+            watch.system(str(node), number, len(systems))
+            done.append(kept.get(str(node)) or _weigh_one(node, suite, config, bench, watch))
+            if config.out and number < len(systems) and time.monotonic() - at >= config.save_seconds:
+                save(_filled(frame, suite, done, complete=False), config.out)
+                saved, at = len(done), time.monotonic()
+    finally:
+        result = _filled(frame, suite, done, complete=bool(systems) and len(done) == len(systems))
+        if config.out and len(done) > saved:
+            save(result, config.out)
+        bench.builder.close()
+    return result
+
+
+def resumable(previous: Result, suite: Suite, config: WeighConfig) -> bool:
+    """True where the systems of ``previous`` would come out the same today."""
+    same = (
+        previous.suite.checksum == suite.checksum
+        and previous.measures == config.measures
+        and (previous.depth, previous.seed) == (config.depth, config.seed)
+    )
+    return same and previous.environment == read_environment()
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """What all systems of a run share."""
+
+    builder: SystemBuilder
+    use: CacheUse
+    evaluator: Evaluator
+
+
+def _bench(suite: Suite, config: WeighConfig, watch: Watcher) -> _Bench:
+    use = CacheUse()
+
+    def on_batch(done: int, total: int) -> None:
+        watch.step("embed", done, total)
+
+    builder = SystemBuilder(
+        wrap_encoder=lambda e: HeldEncoder(CachedEncoder(e, config.cache, use, on_batch), use),
+        wrap_reranker=lambda r: HeldReranker(CachedReranker(r, config.cache, use), use),
+        wrap_sparse=lambda e: CachedSparse(e, config.cache, use, on_batch),
+    )
+    return _Bench(builder, use, Evaluator(suite.judgements, config.measures))
+
+
+def _weigh_one(node: Node, suite: Suite, config: WeighConfig, bench: _Bench, watch: Watcher) -> SystemRecord:
+    use = bench.use
+    before = (use.found, use.computed)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", TruncationWarning)
+        try:
+            rankings, timing = _run(node, suite, config, bench.builder, watch.step)
+        except SteelyardError as wrong:
+            return SystemRecord(name=str(node), error=str(wrong), notes=notes(node))
+    spared = CacheRecord(found=use.found - before[0], computed=use.computed - before[1], trouble=use.trouble)
+    values, winners, top = outcome(suite, rankings, bench.evaluator, config.kept_hits)
+    return SystemRecord(
+        name=str(node),
+        fingerprints=bench.builder.fingerprints(node),
+        engines=bench.builder.engines(node),
+        values=values,
+        winners=winners,
+        top=top,
+        timing=timing,
+        cache=spared,
+        notes=(*notes(node), *cuts([w.message for w in caught if isinstance(w.message, TruncationWarning)])),
+    )
+
+
+def cuts(warned: Sequence[TruncationWarning]) -> list[str]:
+    """One line a model: how many texts it cut in all."""
+    lines = []
+    for model in dict.fromkeys(w.model for w in warned):
+        own = [w for w in warned if w.model == model]
+        longest = max(w.longest for w in own)
+        count = sum(w.cut for w in own)
+        lines.append(f"{model} cut {count} texts at {own[0].limit} tokens (the longest has {longest:,})")
+    return lines
+
+
+def _run(
+    node: Node, suite: Suite, config: WeighConfig, builder: SystemBuilder, step: Callable[[str, int, int], None]
+) -> tuple[list[Ranking], Timing]:
+    system = builder.build(node)
+    start = time.perf_counter()
+    system.index(suite.documents, step)
+    indexed = time.perf_counter()
+    rankings = system.search(suite.queries, min(config.depth, len(suite.documents)), step)
+    timing = Timing(index_seconds=indexed - start, search_seconds=time.perf_counter() - indexed)
+    return rankings, timing
+
+
+def _frame(suite: Suite, config: WeighConfig) -> Result:
+    """The result of a run before its first system."""
+    queries = tuple(
+        QueryRecord(
+            id=q.id,
+            text=q.text,
+            category=q.category,
+            relevant=tuple(d for d, grade in suite.judgements.get(q.id, {}).items() if grade > 0),
+        )
+        for q in suite.queries
+    )
+    return Result(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        suite=SuiteSummary(
+            name=suite.name,
+            version=suite.card.version,
+            licence=suite.card.licence,
+            checksum=suite.checksum,
+            queries=len(suite.queries),
+            documents=len(suite.documents),
+            findings=config.findings,
+        ),
+        measures=config.measures,
+        seed=config.seed,
+        depth=config.depth,
+        complete=False,
+        environment=read_environment(),
+        queries=queries,
+        documents=_shown_documents(suite, queries, ()),
+    )
+
+
+def _filled(frame: Result, suite: Suite, done: Sequence[SystemRecord], *, complete: bool) -> Result:
+    documents = _shown_documents(suite, frame.queries, done)
+    return frame.model_copy(update={"systems": tuple(done), "documents": documents, "complete": complete})
+
+
+def _shown_documents(suite: Suite, queries: Sequence[QueryRecord], done: Sequence[SystemRecord]) -> dict[str, str]:
+    named = {d for q in queries for d in q.relevant}
+    named |= {hit.id for s in done for hits in s.top for hit in hits}
+    return {d.id: shown(d.text) for d in suite.documents if d.id in named}

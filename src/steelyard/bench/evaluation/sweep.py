@@ -1,0 +1,237 @@
+"""Sweeps around one system: what each dimension, precision, instruction, length, depth or weight does to it.
+
+Every variant is a system of its own with an expression as its name, so a sweep's result can be compared, reported and
+advised on like any other. They share one pass over the texts: whatever stands behind the encoder is computed from held
+vectors, documents are not embedded again for another instruction, and only texts that a limit cuts are embedded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from steelyard.bench.evaluation.against import (
+    ALPHA,
+    ByQuery,
+    PairedDifference,
+    by_query,
+    compare_values,
+    compare_with,
+    mean,
+)
+from steelyard.bench.evaluation.result import Result
+from steelyard.cost.storage import Precision, Storage, storage
+from steelyard.errors import UsageError
+from steelyard.retrieval.expression import Fuse, Leaf, Node, Rerank, Value, leaves, parse, single_options
+from steelyard.retrieval.vocabulary import DENSE, check, options_of, recipe_of
+from steelyard.stats.intervals import Interval
+
+LADDER = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 2560, 3072, 4096)
+NONE, DEFAULT = "none", "default"
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What is varied.
+
+    Attributes:
+        dimensions: crossed with ``precisions``; the native one is the system as it is.
+        precisions: likewise; float32 is the system as it is.
+        rescore: first hits rescored with full vectors: int8 and binary are then tried with and without.
+        instructions: task texts of queries; ``none`` and ``default`` have their meaning of expressions.
+        max_tokens: lengths at which texts are cut.
+        tops: hits that are reranked.
+        weights: share of the last part of a fusion of two; the first has the rest.
+    """
+
+    dimensions: tuple[int, ...] = ()
+    precisions: tuple[Precision, ...] = ()
+    rescore: int = 0
+    instructions: tuple[str, ...] = ()
+    max_tokens: tuple[int, ...] = ()
+    tops: tuple[int, ...] = ()
+    weights: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant beside the system that is swept.
+
+    Attributes:
+        name: its expression.
+        figure: the judged measure.
+        against: its difference from the base; None for the base itself.
+        storage: of a million documents; None where the system is more than one encoder.
+    """
+
+    name: str
+    figure: Interval
+    against: PairedDifference | None
+    storage: Storage | None
+
+
+def variants(base: Node, axes: Axes) -> tuple[Node, ...]:
+    """The base and every variant, each once, the base first; deeper reranking before shallower, as it is reused.
+
+    Raises:
+        UsageError: an axis that the system does not have.
+        ExpressionError: a value that does not fit.
+    """
+    found = {str(base): base}
+    for node in _all(base, axes):
+        check(node, str(node))
+        found.setdefault(str(node), node)
+    return tuple(found.values())
+
+
+def ladder(base: Node) -> tuple[int, ...]:
+    """The usual dimensions below a model's own, and its own.
+
+    Raises:
+        UsageError: the system has no recipe that says what its own is.
+    """
+    recipes = [r for leaf in leaves(base) if (r := recipe_of(leaf)) and r.dimension]
+    if len(recipes) != 1:
+        raise UsageError(f"{base} is not one known model: say which dimensions, e.g. --dims 64,128,256")
+    native, least = recipes[0].dimension, recipes[0].min_dimension
+    return (*(d for d in LADDER if max(least, 1) <= d < native), native)
+
+
+def rows(result: Result, base: str, measure: str) -> tuple[Row, ...]:
+    """Every system of a sweep's result, in its order, compared with the base."""
+    names = [s.name for s in result.weighed]
+    differences = {a.name: a for a in compare_with(result, base, names, measure)}
+    return tuple(Row(n, mean(result, n, measure), differences.get(n), storage_of(parse(n))) for n in names)
+
+
+def smallest(found: Sequence[Row]) -> Row | None:
+    """The least storage among the variants without a sign of loss; None where none is smaller than the base.
+
+    A sign of loss is a lower mean with an uncorrected p of 0.05 or less: where saving is what tempts, the correction
+    for many comparisons, which makes fewer differences real, would err on the wrong side.
+    """
+    base = next(r for r in found if r.against is None)
+    if base.storage is None:
+        return None
+    whole = base.storage.bytes_per_million
+    sizes = {r.name: r.storage.bytes_per_million for r in found if r.storage and r.against and not _loses(r.against)}
+    fits = [r for r in found if sizes.get(r.name, whole) < whole]
+    return min(fits, key=lambda r: (sizes[r.name], -r.figure.estimate), default=None)
+
+
+def _loses(a: PairedDifference) -> bool:
+    return a.difference < 0 and a.p <= ALPHA
+
+
+def chinese_against_english(result: Result, measure: str) -> PairedDifference | None:
+    """Instructions with Chinese characters against those without, each side averaged query by query.
+
+    Returns:
+        None where the result does not have both.
+    """
+    sides: dict[str, list[ByQuery]] = {"zh": [], "en": []}
+    for system in result.weighed:
+        text = instruction_of(parse(system.name))
+        if text not in (None, NONE, DEFAULT, ""):
+            sides["zh" if _is_chinese(str(text)) else "en"].append(by_query(result, system.name, measure))
+    if not sides["zh"] or not sides["en"]:
+        return None
+    values = {f"{side} instructions": _averaged(group) for side, group in sides.items()}
+    return compare_values(values, "en instructions", ["zh instructions"], measure, result.seed)[0]
+
+
+def instruction_of(node: Node) -> str | None:
+    """The instruction that a system's name gives; None where it gives none."""
+    given = [single_options(leaf).get("instruction") for leaf in leaves(node)]
+    return next((str(g) for g in given if g is not None), None)
+
+
+def storage_of(node: Node) -> Storage | None:
+    """What a million documents take in a system that is one encoder of one vector a text, of known dimension."""
+    if not isinstance(node, Leaf):
+        return None
+    options = single_options(node)
+    if options.get("head", DENSE) != DENSE:
+        return None
+    recipe = recipe_of(node)
+    dimension = int(options.get("dim", recipe.dimension if recipe else 0))
+    if not dimension:
+        return None
+    return storage(dimension, precision_of(options.get("precision")), rescored=bool(options.get("rescore", 0)))
+
+
+def precision_of(value: Value | None) -> Precision:
+    """The precision that an option gives; float32 where it gives none."""
+    return "int8" if value == "int8" else "binary" if value == "binary" else "float32"
+
+
+def _all(base: Node, axes: Axes) -> Iterator[Node]:
+    yield from _grid(base, axes)
+    own = () if instruction_of(base) else (DEFAULT,)  # without one of its own the base is that variant
+    instructions = tuple(i for i in axes.instructions if i not in own)
+    for key, values in (("instruction", instructions), ("max_tokens", axes.max_tokens)):
+        for value in values:
+            yield _set(base, key, value)
+    for top in sorted(axes.tops, reverse=True):
+        yield _set(base, "top", top)
+    for weight in axes.weights:
+        yield _weighted(base, weight)
+
+
+def _grid(base: Node, axes: Axes) -> Iterator[Node]:
+    natives = {r.dimension for leaf in leaves(base) if (r := recipe_of(leaf))}
+    for dimension in axes.dimensions or (0,):
+        cut = base if not dimension or dimension in natives else _set(base, "dim", dimension)
+        for precision in axes.precisions or ("float32",):
+            kept = cut if precision == "float32" else _set(cut, "precision", precision)
+            yield kept
+            if axes.rescore and precision != "float32":
+                yield _set(kept, "rescore", axes.rescore)
+
+
+def _set(node: Node, key: str, value: Value) -> Node:
+    """The node with an option on every leaf that takes it.
+
+    Raises:
+        UsageError: no leaf takes it.
+    """
+    changed = _on_leaves(node, key, value)
+    if changed == node and not any(key in options_of(leaf) for leaf in leaves(node)):
+        raise UsageError(f"{node} has no part that takes {key}")
+    return changed
+
+
+def _on_leaves(node: Node, key: str, value: Value) -> Node:
+    if isinstance(node, Leaf):
+        if key not in options_of(node):
+            return node
+        return replace(node, options=tuple(sorted({**dict(node.options), key: (value,)}.items())))
+    if isinstance(node, Fuse):
+        return replace(node, parts=tuple(_on_leaves(p, key, value) for p in node.parts))
+    reranker = _on_leaves(node.reranker, key, value)
+    if not isinstance(reranker, Leaf):
+        raise TypeError("a reranker is a leaf")
+    return Rerank(_on_leaves(node.first, key, value), reranker, node.options)
+
+
+def _weighted(node: Node, weight: float) -> Node:
+    if isinstance(node, Rerank):
+        return replace(node, first=_weighted(node.first, weight))
+    if not isinstance(node, Fuse) or len(node.parts) != 2 or not 0 <= weight <= 1:
+        raise UsageError(
+            f"weights between 0 and 1 are for a fusion of two parts, as in bm25 + e5-small, not for {node}"
+        )
+    shares = (round(1 - weight, 10), weight)
+    parts = tuple(
+        replace(p, options=tuple(sorted({**dict(p.options), "weight": (share,)}.items())))
+        for p, share in zip(node.parts, shares, strict=True)
+    )
+    return replace(node, parts=parts)
+
+
+def _averaged(group: Sequence[ByQuery]) -> ByQuery:
+    return {q: sum(v[q] for v in group) / len(group) for q in group[0]}
+
+
+def _is_chinese(text: str) -> bool:
+    return any("\u4e00" <= c <= "\u9fff" for c in text)

@@ -1,0 +1,1 @@
+"""Models whose weights come inside packages: no account, no model hub, no GPU."""
