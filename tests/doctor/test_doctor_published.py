@@ -17,8 +17,8 @@ from steelyard.doctor.finding import Confidence, Diagnosis, Fault
 from steelyard.doctor.judges import JudgeCase, check_published_scores
 from steelyard.doctor.local import LocalReference
 from steelyard.doctor.published import check_published
-from steelyard.doctor.rounded import write_rounded
 from steelyard.doctor.target import Answer, Templates
+from steelyard.engines.checkpoint.rounded import write_rounded
 from steelyard.errors import WeightsError
 from steelyard.models.recipe import Example, Recipe, Sources
 from steelyard.models.registry import load_recipe, recipe_names

@@ -12,13 +12,13 @@ import numpy as np
 
 from steelyard.doctor.compare import loss
 from steelyard.doctor.probes import DOCUMENTS, QUERIES
-from steelyard.doctor.rounded import small_enough, write_rounded
 from steelyard.doctor.ruler import MEASURED_AT, Ruler, measured
 from steelyard.doctor.small_suite import Hits, hits, small_suite
 from steelyard.doctor.target import Answer, Templates
-from steelyard.engines.checkpoint.files import locate
 from steelyard.engines.checkpoint.info import expect_packages
+from steelyard.engines.checkpoint.location import locate
 from steelyard.engines.checkpoint.reading import Reading
+from steelyard.engines.checkpoint.rounded import small_enough, write_rounded
 from steelyard.engines.checkpoint.tokenizer import Ids
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.render import render
@@ -76,7 +76,7 @@ class LocalReference:
     """A checkpoint on this machine, run in fp32; a text that was asked for before is not run again.
 
     Args:
-        recipe: what is right; its files are found by :func:`steelyard.engines.checkpoint.files.locate`.
+        recipe: what is right; its files are found by :func:`steelyard.engines.checkpoint.location.locate`.
 
     Raises:
         WeightsError: the files are not on this machine.

@@ -1,4 +1,4 @@
-"""The files of a checkpoint: where they are, which there are and what names them. Torch is not imported."""
+"""The files of a checkpoint: which there are and what names them. Torch is not imported."""
 
 from __future__ import annotations
 
@@ -9,29 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from steelyard.errors import WeightsError
-from steelyard.models.hub import find
-from steelyard.models.recipe import Recipe
 
 SINGLE = "model.safetensors"
 PICKLE = "pytorch_model.bin"
 _INDEX = "model.safetensors.index.json"
 _SAMPLES, _SAMPLE, _READ_WHOLE = 256, 4096, 64 << 20
-
-
-def locate(recipe: Recipe) -> Path:
-    """The folder that holds a recipe's files on this machine.
-
-    Raises:
-        WeightsError: it is nowhere; says how to get it.
-    """
-    if recipe.sources.folder:
-        return Path(recipe.sources.folder)
-    folder = find(recipe)
-    if folder:
-        return _readable(folder)
-    raise WeightsError(
-        f"the weights of {recipe.name} are not on this machine. Get them with: steelyard models pull {recipe.name}"
-    )
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -67,15 +49,6 @@ def digest(files: Iterable[Path]) -> str:
                 file.seek(place)
                 found.update(file.read(_SAMPLE))
     return found.hexdigest()[:16]
-
-
-def _readable(folder: Path) -> Path:
-    """A pulled model whose publisher ships a pickle alone, such as BGE-M3, is converted once, tensors only."""
-    if (folder / PICKLE).is_file() and not any(folder.glob("*.safetensors")):
-        from steelyard.engines.checkpoint.pickled import convert
-
-        convert(folder)
-    return folder
 
 
 def _nothing(folder: Path) -> str:

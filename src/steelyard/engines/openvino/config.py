@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from steelyard.engines.checkpoint import info
-from steelyard.engines.checkpoint.files import PICKLE, digest, locate, weight_files
+from steelyard.engines.checkpoint.files import PICKLE, digest, weight_files
+from steelyard.engines.checkpoint.location import locate
 from steelyard.engines.packages import installed
 from steelyard.engines.plan import TOKENS_A_BATCH
 from steelyard.engines.protocol import EngineInfo

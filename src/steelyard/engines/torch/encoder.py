@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from steelyard.engines.checkpoint.encoder import CheckpointEncoder
-from steelyard.engines.checkpoint.files import locate
+from steelyard.engines.checkpoint.location import locate
 from steelyard.engines.checkpoint.tokenizer import Ids
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.plan import worth_sharing
@@ -27,7 +27,7 @@ class TorchEncoder(CheckpointEncoder):
     """Vectors of BERT, XLM-R, GTE and Qwen3 checkpoints; for BGE-M3 also its sparse and ColBERT heads.
 
     Args:
-        recipe: an embedding recipe; its files are found by :func:`steelyard.engines.checkpoint.files.locate`.
+        recipe: an embedding recipe; its files are found by :func:`steelyard.engines.checkpoint.location.locate`.
         config: how to run.
 
     Raises:

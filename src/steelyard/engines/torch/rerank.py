@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from steelyard.engines.base import BaseReranker
-from steelyard.engines.checkpoint.files import locate
+from steelyard.engines.checkpoint.location import locate
 from steelyard.engines.checkpoint.reading import Reading
 from steelyard.engines.checkpoint.tokenizer import Ids
 from steelyard.engines.lazy import Lazy

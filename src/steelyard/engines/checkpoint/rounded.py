@@ -1,4 +1,7 @@
-"""A checkpoint with its weights rounded to few bits, to see how much that loses in this very model."""
+"""A checkpoint with its weights rounded to few bits, to see how much that loses in this very model.
+
+Torch is imported when a copy is written.
+"""
 
 from __future__ import annotations
 
