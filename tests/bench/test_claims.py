@@ -337,5 +337,9 @@ def test_nothing_weighed_is_nothing_to_test(number, tmp_path, capfd):
 
 def test_an_unknown_measure_is_answered_with_those_that_there_are(tmp_path, capfd):
     save(result({"e5-small": HIGH, "use-multilingual": LOW}), tmp_path / "r.json")
-    assert main(["claims", "2", "--result", str(tmp_path / "r.json"), "--measure", "foo"]) == 3
-    assert "was not measured by foo; it has top1" in capfd.readouterr().err
+    ask = ["claims", "2", "--result", str(tmp_path / "r.json"), "--measure"]
+    assert main([*ask, "foo"]) == 2
+    assert "unknown measure 'foo'; what fits: top1" in capfd.readouterr().err
+    assert main([*ask, "MRR"]) == 3
+    assert "was not measured by mrr; it has top1" in capfd.readouterr().err
+    assert main([*ask, "Top-1"]) == 0

@@ -20,6 +20,7 @@ TREC = {
     "ndcg": "ndcg",
     "map": "map",
     "map@5": "map_cut_5",
+    "P@5": "P_5",
 }
 IDS = [f"d{i}" for i in range(12)] + ["~", "~2", "~~", "D1", "文档", "é", "\uffff", "\U00020000"]
 doc_ids = st.sampled_from(IDS)
@@ -77,7 +78,7 @@ def test_mrr_with_a_cutoff_is_the_rank_or_nothing(judgements, run, k):
     rankings = [ranked(q, hits) for q, hits in run.items()]
     values = evaluate(judgements, rankings, ["mrr", f"mrr@{k}", f"hit@{k}"])
     for query_id, full in values["mrr"].items():
-        inside = values[f"hit@{k}"][query_id] == 1.0
+        inside = values[str(parse_measure(f"hit@{k}"))][query_id] == 1.0
         assert values[f"mrr@{k}"][query_id] == (full if inside else 0.0)
 
 
@@ -130,18 +131,52 @@ def test_long_rankings_equal_trec_eval(n, shift, relevant):
     assert {n: v["q"] for n, v in ours.items()} == pytest.approx({n: v["q"] for n, v in theirs.items()}, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", ["top1", "hit@3", "hit@1", "recall@100", "mrr", "mrr@10", "ndcg", "ndcg@10", "map"])
+@pytest.mark.parametrize("name", ["top1", "hit@3", "P@5", "recall@100", "mrr", "mrr@10", "ndcg", "ndcg@10", "map"])
 def test_names_print_as_typed(name):
     assert str(parse_measure(name)) == name
     assert str(parse_measure(f" {name.upper()} ")) == name
 
 
 @pytest.mark.parametrize(
-    "name", ["", "top", "top1@3", "hit", "recall", "hit@0", "hit@-1", "ndcg@1000000", "p@5", "map@x"]
+    "name", ["", "top", "top1@3", "hit", "recall", "hit@0", "hit@-1", "ndcg@1000000", "p@x", "map@x"]
 )
 def test_bad_names_say_what_fits(name):
     with pytest.raises(UsageError, match=r"hit@|between 1"):
         parse_measure(name)
+
+
+SPELLED = {
+    "nDCG@10": "ndcg@10",
+    "NDCG_at_10": "ndcg@10",
+    "ndcg_cut.10": "ndcg@10",
+    "nDCG＠10": "ndcg@10",
+    "MRR": "mrr",
+    "RR@10": "mrr@10",
+    "recip_rank": "mrr",
+    "Top1": "top1",
+    "Top-1": "top1",
+    "hit@1": "top1",
+    "Accuracy@1": "top1",
+    "top 3": "hit@3",
+    "success_5": "hit@5",
+    "Recall@10": "recall@10",
+    "R@10": "recall@10",
+    "召回率@10": "recall@10",
+    "P_5": "P@5",
+    "Precision@5": "P@5",
+    "MAP": "map",
+    "AP@100": "map@100",
+}
+
+
+@pytest.mark.parametrize(("typed", "printed"), SPELLED.items())
+def test_names_as_people_and_other_tools_write_them(typed, printed):
+    assert str(parse_measure(typed)) == printed
+
+
+def test_a_near_miss_is_named():
+    with pytest.raises(UsageError, match="did you mean ndcg@10"):
+        parse_measure("ndgc@10")
 
 
 def test_lists_of_measures():

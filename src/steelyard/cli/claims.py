@@ -112,9 +112,9 @@ def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOpti
     from steelyard.bench.costing.costs import measure_costs, with_costs
     from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
     from steelyard.bench.evaluation.result import save
-    from steelyard.bench.evaluation.runner import DEFAULT_MEASURES, WeighConfig, read_systems, weigh
+    from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
     from steelyard.cli.sweep import read_lines
-    from steelyard.measures.names import parse_measure
+    from steelyard.measures.names import DEFAULT_MEASURES
     from steelyard.suites.registry import open_suite
 
     needed = needs(numbers)
@@ -124,7 +124,7 @@ def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOpti
     costs = asked.costs.config()
     suite = open_suite(asked.suite)
     path = asked.out or Path("results") / f"claims-{Path(suite.name).stem}.json"
-    measures = tuple(dict.fromkeys([str(parse_measure(asked.measure)), *DEFAULT_MEASURES]))
+    measures = tuple(dict.fromkeys([asked.measure, *DEFAULT_MEASURES]))
     cache = VectorCache(default_cache_path()) if asked.cache else None
     with progress_bar(quiet=asked.json) as watcher:
         result = weigh(nodes, suite, WeighConfig(measures=measures, cache=cache), None, watcher)

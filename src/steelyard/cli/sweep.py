@@ -65,10 +65,10 @@ def sweep(system: str, *, options: SweepOptions | None = None) -> int:
         system: an expression without sweeps, as `steelyard weigh` takes it.
     """
     from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
-    from steelyard.bench.evaluation.runner import DEFAULT_MEASURES, WeighConfig, read_systems, weigh
+    from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
     from steelyard.bench.evaluation.sweep import variants
     from steelyard.errors import UsageError
-    from steelyard.measures.names import parse_measure
+    from steelyard.measures.names import DEFAULT_MEASURES, parse_measure
     from steelyard.report.terminal_sweep import print_sweep
     from steelyard.suites.registry import open_suite
 

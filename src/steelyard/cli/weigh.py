@@ -30,7 +30,7 @@ class WeighOptions:
     Attributes:
         suite: a name of `steelyard suites`, or your own folder or file (BEIR, TREC, JSONL, CSV, Parquet, plain text).
         map_columns: your file's columns, as `query=question,document=answer`.
-        measures: comma-separated, the first is judged: top1, hit@k, recall@k, mrr, ndcg@k, map.
+        measures: comma-separated, the first is judged: top1, hit@k, recall@k, P@k, mrr, ndcg@k, map.
         depth: hits asked of every system.
         seed: of every random draw.
         out: the result file; `results/SUITE.json` when left out.
@@ -91,12 +91,11 @@ def weigh(*systems: str, options: WeighOptions | None = None) -> int:
 
 def _config(texts: Suite, asked: WeighOptions, path: Path) -> WeighConfig:
     from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
-    from steelyard.bench.evaluation.runner import DEFAULT_MEASURES, WeighConfig
-    from steelyard.measures.names import parse_measures
+    from steelyard.bench.evaluation.runner import WeighConfig
+    from steelyard.measures.names import DEFAULT_MEASURES
     from steelyard.suites.audit import audit
 
-    names = tuple(m.strip() for m in asked.measures.split(",") if m.strip()) or DEFAULT_MEASURES
-    parse_measures(names)
+    names = tuple(m.strip() for m in asked.measures.replace("，", ",").split(",") if m.strip()) or DEFAULT_MEASURES
     return WeighConfig(
         measures=names,
         depth=asked.depth,

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final
 
 from steelyard.errors import UsageError
 
-DEFAULT_MEASURES: Final = ("top1", "hit@3", "mrr@10", "ndcg@10", "recall@10")
-"""What is reported when nobody asks for anything else."""
+DEFAULT_MEASURES: Final = ("top1", "hit@3", "hit@5", "recall@10", "mrr", "ndcg@10", "map")
+"""What is reported when nobody asks for anything else; the first is the one that is judged."""
 
-KNOWN: Final = "top1, hit@K, recall@K, mrr, mrr@K, ndcg, ndcg@K, map, map@K (K is 1 to 100000)"
+KNOWN: Final = "top1, hit@K, recall@K, P@K, mrr, mrr@K, ndcg, ndcg@K, map, map@K (K is 1 to 100000)"
 """What fits, for error messages and help."""
 
-_NAME = re.compile(r"(?P<family>top1|hit|recall|mrr|ndcg|map)(?:@(?P<cutoff>[0-9]{1,9}))?\Z")
-_NEEDS_CUTOFF = frozenset({"hit", "recall"})
+SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "hit": ("hit", "hits", "hitrate", "success", "acc", "accuracy", "top", "命中率", "命中"),
+    "recall": ("recall", "r", "召回率", "召回"),
+    "P": ("p", "prec", "precision", "精确率"),
+    "mrr": ("mrr", "rr", "reciprank"),
+    "ndcg": ("ndcg",),
+    "map": ("map", "ap"),
+}
+"""family -> how people and other tools write it; case, blanks, hyphens and underscores are taken out before."""
+
+_FAMILIES: Final = {spelling: family for family, spellings in SPELLINGS.items() for spelling in spellings}
+_NAME = re.compile(r"(?P<family>[^\W\d]+?)(?:cut|at)?[@.]?(?P<cutoff>[0-9]{1,9})?\Z")
+_NEEDS_CUTOFF = frozenset({"hit", "recall", "P"})
 _DEEPEST = 100_000
 
 
@@ -25,7 +38,7 @@ class Measure:
     """One ranking measure; prints as it is typed.
 
     Attributes:
-        family: ``hit``, ``recall``, ``mrr``, ``ndcg``, ``map`` or ``top1`` (which is ``hit`` at 1).
+        family: ``hit``, ``recall``, ``P``, ``mrr``, ``ndcg``, ``map`` or ``top1`` (which is ``hit`` at 1).
         cutoff: how many hits of a ranking count; None for all of them.
     """
 
@@ -47,7 +60,7 @@ class Measure:
 
         if self.family == "mrr":
             return ir_measures.RR
-        families = {"top1": "Success", "hit": "Success", "recall": "R", "ndcg": "nDCG", "map": "AP"}
+        families = {"top1": "Success", "hit": "Success", "recall": "R", "P": "P", "ndcg": "nDCG", "map": "AP"}
         measure = getattr(ir_measures, families[self.family])
         return measure if self.cutoff is None else measure @ self.cutoff
 
@@ -59,26 +72,31 @@ class Measure:
 
 
 def parse_measure(name: str) -> Measure:
-    """The measure that a name stands for; case and surrounding blanks do not matter.
+    """The measure that a name stands for, as people and other tools write it.
+
+    ``nDCG@10``, ``ndcg_at_10`` and ``ndcg_cut.10`` are one measure; so are ``Top1``, ``top-1``, ``acc@1`` and ``hit@1``
+    (``top3`` is ``hit@3``), ``R@10`` and ``Recall@10``, ``P_5`` and ``precision@5``.
 
     Raises:
         UsageError: when the name is none of :data:`KNOWN`.
     """
-    found = _NAME.match(name.strip().lower())
-    if found is None:
-        raise UsageError(f"unknown measure {name!r}; what fits: {KNOWN}")
-    family, digits = found["family"], found["cutoff"]
-    if family == "top1":
-        if digits is not None:
-            raise UsageError(f"measure {name!r}: top1 takes no cutoff; write hit@{digits} or top1")
-        return Measure("top1", 1)
+    found = _NAME.match(re.sub(r"[\s_]|(?<=\w)-", "", unicodedata.normalize("NFKC", name).lower()))
+    family = _FAMILIES.get(found["family"]) if found else None
+    if found is None or family is None:
+        raise UsageError(f"unknown measure {name!r}{_close(name)}; what fits: {KNOWN}")
+    digits = found["cutoff"]
     if digits is None:
         if family in _NEEDS_CUTOFF:
             raise UsageError(f"measure {name!r} needs a cutoff, for example {family}@10; what fits: {KNOWN}")
         return Measure(family)
     if not 1 <= int(digits) <= _DEEPEST:
         raise UsageError(f"measure {name!r}: the cutoff must be between 1 and {_DEEPEST}")
-    return Measure(family, int(digits))
+    return Measure("top1", 1) if (family, int(digits)) == ("hit", 1) else Measure(family, int(digits))
+
+
+def _close(name: str) -> str:
+    near = get_close_matches(name.lower(), ("top1", "hit@3", "recall@10", "P@5", "mrr", "ndcg@10", "map"), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def parse_measures(names: Sequence[str]) -> tuple[Measure, ...]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from steelyard.bench.advice.system_metadata import COSTS, SystemMetadata, facts_of
 from steelyard.bench.evaluation.against import PairedDifference
+from steelyard.bench.evaluation.judgement import spelled
 from steelyard.bench.evaluation.result import Result
 from steelyard.cost.figure import Figure
 from steelyard.models.recipe import Recipe
@@ -43,6 +44,9 @@ class Evidence:
     features: Result | None = None
     dimensions: tuple[int, ...] = (512, 1024)
     max_p95_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "measure", spelled(self.result, self.measure))
 
     @property
     def facts(self) -> tuple[SystemMetadata, ...]:

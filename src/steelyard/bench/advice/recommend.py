@@ -17,6 +17,8 @@ from steelyard.bench.advice.evidence import probability
 from steelyard.bench.advice.scenario import Limits, Scenario
 from steelyard.bench.advice.system_metadata import COSTS, SystemMetadata, facts_of
 from steelyard.bench.evaluation.against import PairedDifference, compare_with, mean
+from steelyard.bench.evaluation.judgement import asked_measure
+from steelyard.bench.evaluation.outcome import PROBE
 from steelyard.bench.evaluation.result import Result
 from steelyard.cost.figure import Figure, differ
 from steelyard.errors import ResultError
@@ -120,11 +122,10 @@ def advise(result: Result, scenario: Scenario, given: Limits | None = None, meas
 def _measure(result: Result, asked: str) -> str:
     if not result.weighed:
         raise ResultError("no system of this result was weighed, so there is nothing to advise on")
-    measure = asked or result.measures[0]
-    if any(measure not in s.values for s in result.weighed):
-        made = " Make one with: steelyard features SYSTEM... --labelled FILE" if measure == "probe" else ""
-        raise ResultError(f"this result was not measured by {measure}; it has {', '.join(result.measures)}.{made}")
-    return measure
+    if asked == PROBE and any(PROBE not in s.values for s in result.weighed):
+        made = "Make one with: steelyard features SYSTEM... --labelled FILE"
+        raise ResultError(f"this result was not measured by {asked}; it has {', '.join(result.measures)}. {made}")
+    return asked_measure(result, asked)
 
 
 def _candidate(facts: SystemMetadata, result: Result, measure: str, scenario: Scenario, limits: Limits) -> Candidate:

@@ -22,6 +22,7 @@ import numpy as np
 from steelyard.bench.evaluation.cache import VectorCache
 from steelyard.bench.evaluation.cached import CachedEncoder, CacheUse
 from steelyard.bench.evaluation.environment import read_environment
+from steelyard.bench.evaluation.outcome import PROBE
 from steelyard.bench.evaluation.result import (
     CacheRecord,
     FeatureRecord,
@@ -46,7 +47,6 @@ from steelyard.retrieval.vocabulary import notes
 from steelyard.suites.labelled import Labelled
 from steelyard.types import Role, Vectors
 
-PROBE = "probe"
 _FEW = 30  # texts a label below which the V-measure is flattered and its interval too narrow
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from steelyard.bench.evaluation.outcome import IN_GROUP
 from steelyard.bench.evaluation.result import Result, SystemRecord
 from steelyard.errors import ResultError
 from steelyard.measures.names import parse_measure
@@ -56,7 +55,7 @@ def judge(result: Result, measure: str | None = None) -> Judgement:
     if not systems:
         failures = "; ".join(f"{s.name}: {s.error}" for s in result.systems)
         raise ResultError(f"no system of this result was weighed{': ' * bool(failures)}{failures}")
-    judged = _measure(result, measure)
+    judged = asked_measure(result, measure)
     values = {s.name: _by_query(s, result, judged) for s in systems}
     verdict = compare(values, judged, seed=result.seed)
     ordered = sorted(systems, key=lambda s: list(verdict.figures).index(s.name))
@@ -71,14 +70,31 @@ def judge(result: Result, measure: str | None = None) -> Judgement:
     )
 
 
-def _measure(result: Result, asked: str | None) -> str:
-    if asked is None:
+def asked_measure(result: Result, asked: str | None) -> str:
+    """The measure of a result that a user means, in any spelling; its first where none is asked for.
+
+    Raises:
+        ResultError: the result does not have it.
+        UsageError: there is no such measure at all.
+    """
+    if not asked:
         return result.measures[0]
-    name = IN_GROUP if asked == IN_GROUP else str(parse_measure(asked))
-    if any(name not in s.values for s in result.weighed):
-        known = ", ".join(_all_measures(result.weighed))
-        raise ResultError(f"this result was not measured by {name}; it has {known}. Weigh again with --measures {name}")
+    known = _all_measures(result.weighed)
+    name = spelled(result, asked)
+    if name not in known:
+        raise ResultError(
+            f"this result was not measured by {name}; it has {', '.join(known)}. Weigh again with --measures {name}"
+        )
     return name
+
+
+def spelled(result: Result, asked: str) -> str:
+    """A measure's name as results hold it, whether or not this result does.
+
+    Raises:
+        UsageError: there is no such measure at all.
+    """
+    return asked if any(asked in s.values for s in result.weighed) else str(parse_measure(asked))
 
 
 def _all_measures(systems: Sequence[SystemRecord]) -> list[str]:

@@ -13,6 +13,8 @@ from steelyard.types import Ranking
 MARGIN = "margin"
 IN_GROUP = "group1"
 """Measures that only suites with trap annotations have, in the order they are shown."""
+PROBE = "probe"
+"""The measure of labelled texts: see :mod:`steelyard.bench.evaluation.features`."""
 
 Values = dict[str, tuple[float | None, ...]]
 

@@ -28,14 +28,13 @@ from steelyard.bench.evaluation.result import (
 )
 from steelyard.engines.base import TruncationWarning
 from steelyard.errors import SteelyardError
+from steelyard.measures.names import DEFAULT_MEASURES, parse_measures
 from steelyard.measures.ranking import Evaluator
 from steelyard.retrieval.builder import SystemBuilder
 from steelyard.retrieval.expression import Node, expand, parse
 from steelyard.retrieval.vocabulary import check, notes
 from steelyard.suites.suite import Suite
 from steelyard.types import Ranking
-
-DEFAULT_MEASURES = ("top1", "hit@3", "hit@5", "recall@10", "mrr", "ndcg@10", "map")
 
 
 class Watcher(Protocol):
@@ -63,7 +62,8 @@ class WeighConfig:
     """How to weigh.
 
     Attributes:
-        measures: names as :mod:`steelyard.measures` reads them; the first is the one that is judged.
+        measures: names in any spelling of :mod:`steelyard.measures.names`, held as that module prints them; the
+            first is the one that is judged.
         depth: hits asked of every system.
         seed: of every random draw.
         out: where the result is kept, after every system; None keeps it in memory only.
@@ -81,6 +81,9 @@ class WeighConfig:
     cache: VectorCache | None = None
     kept_hits: int = 10
     findings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "measures", tuple(map(str, parse_measures(self.measures))))
 
 
 def read_systems(sources: Sequence[str]) -> tuple[Node, ...]:
