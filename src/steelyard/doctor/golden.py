@@ -16,6 +16,7 @@ from steelyard.doctor.local import RIGHT, End, Way
 from steelyard.doctor.ruler import Ruler
 from steelyard.doctor.small_suite import Hits, small_suite
 from steelyard.errors import DataError, UsageError
+from steelyard.files import write_atomic
 from steelyard.models.recipe import Pooling, Recipe
 from steelyard.types import Vectors
 
@@ -78,10 +79,8 @@ class Golden:
             "suite": {"checksum": small_suite().checksum, "hits": hits},
             "rows": list(self._groups()),
         }
-        partial = path.with_name(path.name + ".part")
         try:
-            partial.write_text(json.dumps(content, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
-            partial.replace(path)
+            write_atomic(path, json.dumps(content, ensure_ascii=False, indent=0) + "\n")
         except OSError as wrong:
             raise UsageError(
                 f"{path}: cannot be written ({wrong.strerror}); name a file in a folder that exists"

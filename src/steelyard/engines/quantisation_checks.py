@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from steelyard.engines.protocol import EngineInfo
 from steelyard.errors import StoreError
+from steelyard.files import write_atomic
 from steelyard.models.hub import default_cache_dir
 
 _QUANTISED = re.compile(r"(^|-)(int|w)[48]")
@@ -55,10 +54,7 @@ def write_check(found: Checked, environment: Mapping[str, str] | None = None) ->
     path = _path(found.fingerprint, environment)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            json.dump(asdict(found), out, indent=1, ensure_ascii=False)
-        Path(part).replace(path)
+        write_atomic(path, json.dumps(asdict(found), indent=1, ensure_ascii=False))
     except OSError as wrong:
         raise StoreError(f"{path}: could not be written ({wrong}); set STEELYARD_CACHE to another folder") from wrong
     return path

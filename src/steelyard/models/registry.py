@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from steelyard.errors import RecipeError
+from steelyard.files import write_atomic
 from steelyard.models.recipe import Recipe
 
 _SUFFIX = ".toml"
@@ -58,9 +59,7 @@ def add_recipe(source: Path, folder: Path | None = None) -> Recipe:
         raise RecipeError(f"{source}: {recipe.name!r} is built in; give your recipe another name")
     own = folder or user_catalog()
     own.mkdir(parents=True, exist_ok=True)
-    part = own / f".{recipe.name}.part"
-    part.write_text(text, encoding="utf-8")
-    part.replace(own / f"{recipe.name}{_SUFFIX}")
+    write_atomic(own / f"{recipe.name}{_SUFFIX}", text)
     return recipe
 
 

