@@ -56,18 +56,34 @@ def test_long_texts_cut_into_pieces_change_nothing(bert):
     long = replace(bert, places=rng.standard_normal((512, packed_e5.HIDDEN)).astype(np.float32))
     texts = [rng.integers(0, packed_e5.VOCABULARY, n) for n in (512, 300, 300, 90, 90, 17, 17, 17, 5, 1)]
     for ids, together in zip(texts, long(texts), strict=True):
-        np.testing.assert_allclose(together, plain(long, ids), atol=2e-5)
+        np.testing.assert_allclose(together, plain(long, ids), atol=allowed(long, ids))
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=4), st.integers(1, 6))
 def test_the_layers_agree_with_bert_written_plainly(bert, lengths, seed):
     rng = np.random.default_rng(seed)
     for ids in (rng.integers(0, packed_e5.VOCABULARY, n) for n in lengths):
-        np.testing.assert_allclose(bert([ids])[0], plain(bert, ids), atol=2e-5)
+        np.testing.assert_allclose(bert([ids])[0], plain(bert, ids), atol=allowed(bert, ids))
 
 
-def plain(bert, ids):
-    """The definition in float64, for one text."""
+def allowed(bert, ids):
+    """How far float32 may be from the definition, in whatever order a processor's BLAS adds up.
+
+    A sum of k products of random signs is off by no more than sqrt(k) * 2**-24 of its usual size as a rule (0.4 of that
+    on average). How much of that arrives at the end depends on the weights: large scores make a softmax steep. So the
+    definition is run with such errors behind every product, three times; twice the largest that is found is allowed.
+    """
+    wanted = plain(bert, ids)
+    return 2 * max(np.abs(plain(bert, ids, np.random.default_rng(seed)) - wanted).max() for seed in range(3))
+
+
+def plain(bert, ids, noise=None):
+    """The definition in float64, for one text; with ``noise`` every product is off as float32's are."""
+
+    def off(product, terms):
+        if noise is None:
+            return product
+        return product + noise.standard_normal(product.shape) * product.std() * terms**0.5 * 2**-24
 
     def normed(x, norm):
         x = x - x.mean(axis=1, keepdims=True)
@@ -75,14 +91,14 @@ def plain(bert, ids):
 
     x = normed(bert.words(ids).astype(np.float64) + bert.places[: len(ids)], bert.norm)
     for layer in bert.layers:
-        qkv = x @ layer.attend.weight.T.astype(np.float64) + layer.attend.bias
+        qkv = off(x @ layer.attend.weight.T.astype(np.float64), x.shape[1]) + layer.attend.bias
         query, key, value = (part.reshape(len(ids), bert.heads, -1).swapaxes(0, 1) for part in np.split(qkv, 3, axis=1))
-        scores = np.exp(query @ key.swapaxes(1, 2) / np.sqrt(query.shape[-1]))
-        mixed = (scores / scores.sum(axis=-1, keepdims=True) @ value).swapaxes(0, 1).reshape(len(ids), -1)
-        x = normed(x + mixed @ layer.attended.weight.T + layer.attended.bias, layer.attended_norm)
-        wide = x @ layer.widen.weight.T + layer.widen.bias
+        scores = np.exp(off(query @ key.swapaxes(1, 2), query.shape[-1]) / np.sqrt(query.shape[-1]))
+        mixed = off(scores / scores.sum(axis=-1, keepdims=True) @ value, len(ids)).swapaxes(0, 1).reshape(len(ids), -1)
+        x = normed(x + off(mixed @ layer.attended.weight.T, mixed.shape[1]) + layer.attended.bias, layer.attended_norm)
+        wide = off(x @ layer.widen.weight.T, x.shape[1]) + layer.widen.bias
         wide *= 0.5 * (1 + erf(wide / np.sqrt(2)))
-        x = normed(x + wide @ layer.narrow.weight.T + layer.narrow.bias, layer.norm)
+        x = normed(x + off(wide @ layer.narrow.weight.T, wide.shape[1]) + layer.narrow.bias, layer.norm)
     return x
 
 

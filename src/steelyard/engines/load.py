@@ -67,7 +67,8 @@ def _torch(kind: str) -> dict[str, Backend]:
 
 def _openvino() -> dict[str, Backend]:
     needs, where = ("openvino", "safetensors", "tokenizers"), "steelyard.engines.openvino.open"
-    names = {"openvino": "encoder", "openvino-int8": "encoder", "openvino-fp32": "encoder_fp32"}
+    names = {"openvino": "encoder", "openvino-int8": "encoder", "openvino-int8-bf16": "encoder_bf16"}
+    names |= {"openvino-fp32": "encoder_fp32"}
     return {n: Backend(f"{where}:{target}", needs, "openvino", checkpoint=True) for n, target in names.items()}
 
 

@@ -16,7 +16,7 @@ from steelyard.models.recipe import Architecture, Pooling, Recipe, Sources
 from steelyard.models.registry import load_recipe
 
 BACKENDS = ("torch", "torch-fp32", "torch-bf16", "torch-int16", "torch-int8")
-OPENVINO = ("openvino-fp32", "openvino-int8", "openvino")
+OPENVINO = ("openvino-fp32", "openvino-int8", "openvino-int8-bf16", "openvino")
 """Run the same families as embeddings, GTE (``new``) excepted."""
 
 _ARCHITECTURES: dict[str, Architecture] = {

@@ -26,6 +26,7 @@ _GRAPH = 1
 """Raised whenever the graph that is written changes, so that no graph of an earlier release is read back."""
 _PACKAGES = ("openvino", "tokenizers")
 Weights = Literal["int8", "fp32"]
+Multiply = Literal["fp32", "bf16"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +34,32 @@ class OpenVinoConfig:
     """How to run.
 
     Attributes:
-        weights: ``int8``, a scale for every output channel, or ``fp32``; multiplied in fp32 both.
+        weights: ``int8``, a scale for every output channel, or ``fp32``.
+        multiply: ``fp32``, which is the same on every processor; or ``bf16``, which is faster where the processor has
+            instructions for it and means fp32 elsewhere. OpenVINO would choose for itself: a product would then be
+            other numbers on another machine.
         budget: tokens a batch at the most; a longer text runs alone.
         threads: of the processor; None for ``OMP_NUM_THREADS``, else all.
         cache: where finished graphs are kept; None for ``$STEELYARD_CACHE/openvino``.
     """
 
     weights: Weights = "int8"
+    multiply: Multiply = "fp32"
     budget: int = TOKENS_A_BATCH
     threads: int | None = None
     cache: Path | None = None
 
     def properties(self, environment: Mapping[str, str] | None = None) -> dict[str, object]:
-        """What the processor plugin is told."""
+        """What the processor plugin is told.
+
+        A group size of 0 leaves activations as they are: the plugin's own default is 32 where the processor has VNNI or
+        AMX, and it then rounds every 32 numbers of a token to 8 bits before it multiplies them with int8 weights.
+        """
         given = (os.environ if environment is None else environment).get("OMP_NUM_THREADS", "")
         threads = self.threads or (int(given) if given.isdecimal() else 0)
-        asked: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        hint = "bf16" if self.multiply == "bf16" else "f32"
+        asked: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
+        asked["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = 0
         return asked | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
 
 
@@ -77,9 +88,12 @@ def describe(recipe: Recipe, folder: Path, config: OpenVinoConfig) -> EngineInfo
     info.expect_packages((*_PACKAGES, "safetensors"), "the OpenVINO engine", EXTRA)
     made_of = {
         "graph": graph_name(folder, recipe.architecture or "", config),
+        "multiplied in": config.multiply,
+        "activations": "whole",
         "tokenizer": digest(folder.glob("tokenizer.json")),
     }
-    return info.describe(recipe, f"openvino-{config.weights}", _PACKAGES, made_of)
+    backend = f"openvino-{config.weights}" + ("-bf16" if config.multiply == "bf16" else "")
+    return info.describe(recipe, backend, _PACKAGES, made_of)
 
 
 def graph_name(folder: Path, architecture: str, config: OpenVinoConfig) -> str:

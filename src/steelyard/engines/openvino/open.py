@@ -8,10 +8,15 @@ from steelyard.models.recipe import Recipe
 
 
 def encoder(recipe: Recipe) -> OpenVinoEncoder:
-    """With weights in int8."""
+    """With weights in int8, multiplied in fp32."""
     return OpenVinoEncoder(recipe)
 
 
+def encoder_bf16(recipe: Recipe) -> OpenVinoEncoder:
+    """With weights in int8, multiplied in bf16 where the processor has instructions for it, else in fp32."""
+    return OpenVinoEncoder(recipe, OpenVinoConfig(multiply="bf16"))
+
+
 def encoder_fp32(recipe: Recipe) -> OpenVinoEncoder:
-    """With weights in fp32: what int8 is held against."""
+    """With weights in fp32: what int8 is compared with."""
     return OpenVinoEncoder(recipe, OpenVinoConfig("fp32"))
