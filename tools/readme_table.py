@@ -10,7 +10,7 @@ from steelyard.bench.evaluation.judgement import Judgement
 from steelyard.bench.evaluation.result import Result, load
 from steelyard.report import sentences
 from steelyard.report.content import Report, compose
-from steelyard.report.wording import Wording, load_wording
+from steelyard.wording.words import Wording, load_wording
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
@@ -45,7 +45,7 @@ def table(result: Result, judgement: Judgement, heads: tuple[str, ...]) -> str:
 
 def verdict(report: Report, w: Wording) -> str:
     """Who is ahead, and what so many queries can show."""
-    return w.paragraph(sentences.headline(report, w), sentences.reach(report, w))
+    return w.paragraph(sentences.headline(report, w), w.of(report.verdict.reach))
 
 
 def main(path: str) -> None:

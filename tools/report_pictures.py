@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from steelyard.bench.evaluation.result import load
 from steelyard.report.content import compose
 from steelyard.report.page import to_page
-from steelyard.report.wording import load_wording
+from steelyard.wording.words import load_wording
 
 Shot = tuple[str, str, Literal["light", "dark"], int, int, str]
 """Name, language, colours, width, height, and the place that is shown."""

@@ -16,10 +16,11 @@ from steelyard.cli import main
 from steelyard.engines.load import open_encoder
 from steelyard.errors import DataError, SuiteError, UsageError
 from steelyard.models.registry import load_recipe
-from steelyard.report.terminal_features import cluster_lines
+from steelyard.report.features_view import cluster_lines
 from steelyard.retrieval.expression import parse
 from steelyard.suites.labelled import Labelled, read_labelled
 from steelyard.types import Role
+from steelyard.wording.words import load_wording
 
 TOPICS = Path(__file__).with_name("topics.csv")
 
@@ -43,7 +44,7 @@ def test_clusters_agree_with_topics_and_have_an_interval(measured):
     assert whole.features.low <= whole.features.v_measure <= whole.features.high
     assert len(whole.features.clusters) == 48
     assert len(set(whole.features.clusters)) == 4
-    (line,) = cluster_lines(measured)
+    (line,) = cluster_lines(measured, load_wording("en"))
     assert line.startswith("By clusters use-multilingual is")
 
 
@@ -124,7 +125,7 @@ def test_the_command(tmp_path, capfd):
     assert main(["features", "use-multilingual", "minilm-en", *arguments]) == 0
     text = capfd.readouterr().out
     assert "48 texts, 4 labels" in text
-    assert "use-multilingual is ahead of every other system by probe" in text
+    assert "use-multilingual is significantly better than every other system by linear probe" in text
     assert load(out).measures == ("probe",)
     assert main(["advise", out, "--scenario", "features"]) == 0
     assert "Take use-multilingual." in capfd.readouterr().out
@@ -144,7 +145,7 @@ def test_the_command_refuses(arguments):
 
 
 def test_without_clusters_nothing_is_said_of_them():
-    assert cluster_lines(made_result({"a": [1.0], "b": [0.0]})) == []
+    assert cluster_lines(made_result({"a": [1.0], "b": [0.0]}), load_wording("en")) == []
 
 
 def test_texts_that_were_cut_are_a_note_and_no_warning(recwarn):

@@ -10,7 +10,7 @@ from steelyard.errors import ResultError, UsageError
 def test_the_published_eight_queries_tell_nothing_apart() -> None:
     judgement = judge(load("published:a100-8x24"))
     verdict = judgement.verdict
-    assert "none of the 4 systems can be told apart on 8 queries" in verdict.sentence
+    assert "No significant difference by Top-1 among the 4 systems on 8 queries" in verdict.sentence
     assert set(verdict.letters.values()) == {"a"}
     assert [c.p for c in verdict.comparisons] == [1.0] * 6
 

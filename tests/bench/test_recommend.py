@@ -19,8 +19,8 @@ QUICK = Scenario(name="quick", title="Quick", costs=("p95_ms", "memory_gb"))
 def test_the_better_wins_whatever_it_costs():
     found = advise(result({"e5-small": GOOD, "bm25": BAD}, {"e5-small": costs(p95=900), "bm25": costs(p95=1)}), QUICK)
     assert found.choice == "e5-small"
-    assert "ahead of every other" in found.reason
-    assert any("bm25's 1 ms a query (p95): its own is 900" in line for line in found.gives_up)
+    assert "significantly better by Top-1 than every other" in found.reason
+    assert any("1.00 ms a query (p95) of bm25: its own is 900" in line for line in found.gives_up)
     assert [c.front for c in found.candidates] == [True, True]
 
 
@@ -29,7 +29,7 @@ def test_of_equals_the_cheaper():
     known = {"e5-small": costs(p95=50), "use-multilingual": costs(p95=5), "bm25": costs(p95=1)}
     found = advise(result(values, known), QUICK)
     assert found.choice == "use-multilingual"
-    assert "not distinguishable, so take the cheaper (5 ms a query (p95))" in found.reason
+    assert "shows no significant difference from e5-small, and it costs less (5.00 ms a query (p95))" in found.reason
     assert any("do not exclude that e5-small is" in line for line in found.cautions)
 
 
@@ -51,8 +51,8 @@ def test_equals_in_everything_go_by_the_mean():
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
-        (Limits(p95_ms=5), "ms a query (p95): 10, the limit is 5"),
-        (Limits(memory_gb=0.5), "GB of memory: 1, the limit is 0.5"),
+        (Limits(p95_ms=5), "ms a query (p95): 10.0, the limit is 5"),
+        (Limits(memory_gb=0.5), "GB of memory: 1.00, the limit is 0.5"),
         (Limits(storage_gb=1), "GB of vectors a million documents: 1.54, the limit is 1"),
         (Limits(dimension=256), "dimensions: 384, the limit is 256"),
         (Limits(licences=("apache-2.0",)), "licence: MIT"),
@@ -89,7 +89,7 @@ def test_a_dominated_system_is_off_the_front():
 def test_without_costs_it_says_so():
     found = advise(result({"e5-small": GOOD, "bm25": BAD}), QUICK)
     assert found.choice == "e5-small"
-    assert "costs were not measured: steelyard costs --into RESULT" in found.cautions
+    assert "Costs were not measured: steelyard costs --into RESULT" in found.cautions
 
 
 def test_a_cost_that_one_lacks_counts_against_it():
@@ -191,8 +191,8 @@ def test_the_command(tmp_path, capfdbinary):
     save(result({"e5-small": GOOD, "qwen3-0.6b": EQUAL}, {"e5-small": costs(), "qwen3-0.6b": costs(p95=99)}), path)
     assert main(["advise", str(path)]) == 0
     text = capfdbinary.readouterr().out.decode()
-    assert "high-concurrency: take e5-small." in text
-    assert "features: judged by probe, not measured here: steelyard features" in text
+    assert "high-concurrency: Take e5-small." in text
+    assert "features: judged by linear probe, not measured here: steelyard features" in text
     assert main(["advise", str(path), "--scenario", "edge", "--max-dimension", "1024", "--licences", "MIT"]) == 0
     text = capfdbinary.readouterr().out.decode()
     assert "licence: Apache-2.0" in text

@@ -10,9 +10,11 @@ from steelyard.bench.evaluation.against import compare_with
 from steelyard.bench.evaluation.sweep import Axes, chinese_against_english, ladder, rows, smallest, storage_of, variants
 from steelyard.cli import main
 from steelyard.errors import ExpressionError, ResultError, UsageError
-from steelyard.report.terminal_sweep import print_sweep
+from steelyard.report.sweep_view import sweep_blocks
+from steelyard.report.terminal import print_blocks
 from steelyard.retrieval.expression import parse
 from steelyard.stats.paired import paired_test
+from steelyard.wording.words import load_wording
 
 
 def names(source, **axes):
@@ -142,11 +144,11 @@ def test_instructions_are_tested_against_none_and_by_language():
     found = result(values)
     assert chinese_against_english(found, "top1").worse
     out = io.StringIO()
-    print_sweep(Console(file=out, width=200), found, "qwen3-0.6b", "top1")
+    print_blocks(Console(file=out, width=200), sweep_blocks(found, "qwen3-0.6b", "top1", load_wording("en")))
     text = out.getvalue()
-    assert "qwen3-0.6b[instruction=find] against no instruction: helps" in text
-    assert 'qwen3-0.6b[instruction="查找"] against no instruction: cannot be told: +0.0 points' in text
-    assert "Chinese against English instructions: hurts" in text
+    assert "qwen3-0.6b[instruction=find] compared with no instruction: better by" in text
+    assert 'qwen3-0.6b[instruction="查找"] compared with no instruction: no significant difference, 0.0 points' in text
+    assert "Chinese compared with English instructions: worse by" in text
 
 
 def test_without_both_languages_nothing_is_said():

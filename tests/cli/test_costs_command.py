@@ -23,7 +23,7 @@ def test_costs_go_into_a_stored_result(tmp_path, capfdbinary):
     assert main(["weigh", "bm25", "--suite", "zh-traps-mini", "--no-cache", "--out", path]) == 0
     assert main(["costs", "--into", path, *QUICK]) == 0
     assert load(path).systems[0].costs.rounds == 1
-    assert b"peak MB" in capfdbinary.readouterr().out
+    assert b"peak GB" in capfdbinary.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from report_fakes import hostile_report, whole_report
 
 from steelyard.report.page import to_page
-from steelyard.report.wording import load_wording
+from steelyard.wording.words import load_wording
 
 
 @pytest.fixture(scope="session")

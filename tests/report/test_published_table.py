@@ -7,12 +7,14 @@ from rich.console import Console
 
 from steelyard.bench.evaluation.result import load
 from steelyard.cli import main
-from steelyard.report.published_table import lines, print_published_table
+from steelyard.report.published_table import published_blocks, published_table
+from steelyard.report.terminal import print_blocks
+from steelyard.wording.words import load_wording
 
 
 def printed(*results):
     out = io.StringIO()
-    print_published_table(Console(file=out, width=200), results)
+    print_blocks(Console(file=out, width=200), published_blocks(results, load_wording("en")))
     return out.getvalue()
 
 
@@ -21,19 +23,18 @@ def test_the_published_figures_come_back_unchanged():
     assert " ".join(text[0].split()) == "model memory GB load s inference s texts/s Top-1 % Top-3 % dims"
     rows = [" ".join(line.split()) for line in text[1:5]]
     assert rows == [
-        "BGE-M3 1.06 8.3 0.02 1,496.5 100.0 [68-100] 100.0 [68-100] 1024",
-        "Qwen3-0.6B 1.12 9.1 0.019 1,611.4 87.5 [53-98] 100.0 [68-100] 1024",
-        "Qwen3-4B 7.55 42.7 0.073 412 87.5 [53-98] 100.0 [68-100] 2560",
-        "Qwen3-8B 14.1 78.5 0.122 246 100.0 [68-100] 100.0 [68-100] 4096",
+        "BGE-M3 1.06 8.3 0.02 1,496.5 100.0 (67.6–100.0) 100.0 (67.6–100.0) 1,024",
+        "Qwen3-0.6B 1.12 9.1 0.019 1,611.4 87.5 (52.9–97.8) 100.0 (67.6–100.0) 1,024",
+        "Qwen3-4B 7.55 42.7 0.073 412 87.5 (52.9–97.8) 100.0 (67.6–100.0) 2,560",
+        "Qwen3-8B 14.1 78.5 0.122 246 100.0 (67.6–100.0) 100.0 (67.6–100.0) 4,096",
     ]
-    assert "none of the 4 systems can be told apart on 8 queries" in "\n".join(text)
+    assert "No significant difference by Top-1 among the 4 systems on 8 queries" in "\n".join(text)
 
 
 def test_a_result_without_costs_shows_dashes():
     stored = load("published:a100-8x24")
     bare = stored.model_copy(update={"systems": tuple(s.model_copy(update={"costs": None}) for s in stored.systems)})
-    assert all(line.load_s is None and line.memory_gb is None for line in lines(bare))
-    assert printed(bare).splitlines()[1].split()[1:5] == ["-"] * 4
+    assert [row[1:5] for row in published_table([bare], load_wording("en")).rows] == [(None,) * 4] * 4
 
 
 def test_one_command_makes_it_for_any_systems(tmp_path, capfdbinary):

@@ -79,7 +79,7 @@ def test_the_lost_queries_can_be_filtered(open_page: Open) -> None:
     assert report.lost.shown[0].query.text in page.locator("#queries > li").first.inner_text()
     page.fill("#filter-search", "no such words anywhere")
     assert shown(page) == 0
-    assert "Loosen a filter" in page.locator("#count").inner_text()
+    assert "Remove a filter" in page.locator("#count").inner_text()
 
 
 def test_a_kind_filter_holds_for_the_chosen_system(open_page: Open) -> None:

@@ -18,11 +18,11 @@ from steelyard.report.content import compose
 from steelyard.report.economy import pace
 from steelyard.report.forest import figures_scale
 from steelyard.report.labels import PLACES, label_places
-from steelyard.report.numbers import amount, ends, p_value, short
 from steelyard.report.sweeps import sweeps
-from steelyard.report.wording import LANGUAGES, load_wording
 from steelyard.stats.intervals import Interval, interval
 from steelyard.stats.verdict import judge
+from steelyard.wording.numbers import CHANGE, amount, p_value, short
+from steelyard.wording.words import LANGUAGES, load_wording
 
 
 def placeholders(text: str) -> set[str]:
@@ -59,8 +59,8 @@ def test_the_page_says_what_the_terminal_says(systems: int, queries: int, seed: 
     )
     report = compose(result_of(suite, records))
     w = load_wording("en")
-    ours = w.paragraph(sentences.headline(report, w), sentences.reach(report, w))
-    assert ours.replace("Top-1", "top1") == report.verdict.sentence
+    said = w.paragraph(sentences.headline(report, w), w.of(report.verdict.reach))
+    assert said == report.verdict.sentence
 
 
 def test_the_report_names_what_failed_and_what_was_remarked() -> None:
@@ -69,7 +69,7 @@ def test_the_report_names_what_failed_and_what_was_remarked() -> None:
     assert report.origins == ("a.json", "b.json")
     remarks = " ".join(sentences.remarks(report, load_wording("en")))
     assert "no answer" in remarks
-    assert "Put together from a.json, b.json" in remarks
+    assert "Combined from a.json, b.json" in remarks
     assert "bm25: 3 of 40 texts" in remarks
     assert "zh-fakes: two texts are alike" in remarks
 
@@ -122,7 +122,7 @@ def test_a_published_table_brings_its_own_times() -> None:
     times = {p.system: p.milliseconds for p in report.pace.points}
     assert times["Qwen3-8B"] == pytest.approx(1000 * 0.122 / 32)
     assert (report.pace.source, {b.source for b in report.costs}) == ("published", {"published"})
-    assert {b.key for b in report.costs} == {"texts_per_second", "load_s", "gpu_gb"}
+    assert {b.key for b in report.costs} == {"texts_per_second", "load_s", "gpu_gb", "storage_gb"}
 
 
 def test_a_query_without_an_answer_is_not_lost() -> None:
@@ -197,8 +197,9 @@ def test_measured_costs_go_before_times_of_the_run() -> None:
     assert report.pace is not None
     assert (report.pace.source, report.pace.left_out) == ("costs", ("minilm-en",))
     bars = {b.key: b.figures for b in report.costs}
-    assert list(bars) == ["p50_ms", "p95_ms", "load_s", "memory_gb"]  # bm25 keeps no vectors: one bar says nothing
-    assert bars["memory_gb"]["bm25"].value == pytest.approx(1.05)
+    assert list(bars) == ["load_s", "process_gb", "p50_ms", "p95_ms", "p99_ms", "storage_gb"]
+    assert "bm25" not in bars["storage_gb"]  # it keeps no vectors
+    assert bars["process_gb"]["bm25"].value == pytest.approx(1.05)
 
 
 def test_storage_is_that_of_the_vectors_as_they_are_kept() -> None:
@@ -248,7 +249,7 @@ def test_amounts(value: float, points: bool, signed: bool, text: str) -> None:
 
 
 def test_ranges_p_values_and_costs() -> None:
-    assert ends(-0.1, 0.2, points=True, signed=True) == "−10.0 – +20.0"
+    assert CHANGE.range(-0.1, 0.2) == "−10.0 – +20.0"
     assert [p_value(p) for p in (0.0004, 0.0123, 0.5)] == ["< 0.001", "0.012", "0.50"]
     assert [short(v) for v in (0, 0.01234, 1.5, 12.34, 1234.5)] == ["0", "0.0123", "1.50", "12.3", "1,234"]
 

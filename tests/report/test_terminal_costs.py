@@ -5,10 +5,15 @@ import io
 import pytest
 from rich.console import Console
 
+from steelyard.bench.advice.system_metadata import COSTS
 from steelyard.cost.figure import figure
 from steelyard.cost.record import Check, CostRecord, Load, QueryLatency, Speed
 from steelyard.cost.storage import grid
-from steelyard.report.terminal_costs import SAME, cell, column_cells, number, print_costs
+from steelyard.report.costs import SAME, cost_blocks, marked
+from steelyard.report.table import Column, Spread
+from steelyard.report.terminal import print_blocks
+from steelyard.wording.numbers import COST, short
+from steelyard.wording.words import load_wording
 
 
 def record(factor=1.0, **changes):
@@ -29,47 +34,50 @@ def record(factor=1.0, **changes):
 
 def printed(costs):
     out = io.StringIO()
-    print_costs(Console(file=out, width=200, highlight=False), costs)
+    print_blocks(Console(file=out, width=200, highlight=False), cost_blocks(costs, load_wording("en")))
     return out.getvalue()
 
 
 def test_a_cell_has_its_spread():
-    assert cell(figure([90.0, 100.0, 110.0])) == "100 ±10%"
-    assert cell(figure([90.0])) == "90.0"
-    assert cell(figure([90.0, 100.0, 900.0])) == "100 [90.0-900]"
-    assert cell(None) == ""
+    def cell(*rounds):
+        return Column("x", COST).text(Spread.of(figure(rounds)) if rounds else None, narrow=True)
+
+    assert cell(90.0, 100.0, 110.0) == "100 ±10%"
+    assert cell(90.0) == "90.0"
+    assert cell(90.0, 100.0, 900.0) == "100 [90.0–900]"
+    assert cell() == ""
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(12345.6, "12,346"), (99.95, "100.0"), (12.34, "12.3"), (1.234, "1.23"), (0.0123, "0.012")]
+    ("value", "text"), [(12345.6, "12,346"), (99.94, "99.9"), (12.34, "12.3"), (1.234, "1.23"), (0.0123, "0.0123")]
 )
 def test_numbers_have_no_exponent(value, text):
-    assert number(value) == text
+    assert short(value) == text
 
 
 def test_what_cannot_be_told_from_the_best_is_marked():
     low, near, far = figure([1.0, 1.1, 1.2, 1.3]), figure([1.2, 1.3, 1.4, 1.5]), figure([3, 3.1, 3.2, 3.3])
-    marks = [text.startswith(SAME) for text in column_cells([low, near, far, None], more=False)]
-    assert marks == [False, True, False, False]
-    marks = [text.startswith(SAME) for text in column_cells([low, near, far, None], more=True)]
-    assert marks == [False, False, False, False]
+    for key, marks in (("load_s", ["", SAME, ""]), ("texts_per_second", ["", "", ""])):
+        cells = list(marked([low, near, far, None], COSTS[key]))
+        assert [c.mark for c in cells if c] == marks
+        assert cells[3] is None
 
 
 def test_the_table_shows_what_was_measured_and_no_more():
     text = printed({"quick": record(), "slow": record(3.0, gpu_bytes=figure([2e9] * 4))})
-    assert "GPU MB" in text
+    assert "GPU GB" in text
     assert "1M tokens" not in text
     assert "cold s" not in text
     assert "Under load" not in text
     assert text.count(SAME) == 1  # in the caption alone
-    assert "3 % of equal pairs" in text
+    assert "in 3 % of cases by chance" in text
 
 
 def test_three_rounds_mark_everything():
     costs = {"quick": record(rounds=3, load_seconds=figure([1, 1, 1])), "slow": record(load_seconds=figure([9] * 4))}
     text = printed(costs)
     assert f"{SAME}9.00" in text
-    assert "by luck" not in text
+    assert "by chance" not in text
 
 
 def test_every_part_that_was_measured_is_printed():
@@ -82,7 +90,7 @@ def test_every_part_that_was_measured_is_printed():
         check=Check(load_seconds=0.01, run_seconds=0.02, peak_rss=0.0), notes=("own", "shared"),
     )  # fmt: skip
     text = printed({"x": full, "y": record(notes=("shared",))})
-    for part in ("50 %", "saturated", "4,096", "128", "100 GFLOP/s", "within 2.0 %", "x: own", "\nshared\n"):
+    for part in ("50", "saturated", "4.10", "0.128", "100 GFLOP/s", "within 2.0 %", "x: own", "\nshared\n"):
         assert part in text, part
 
 

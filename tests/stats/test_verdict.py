@@ -24,13 +24,13 @@ def test_the_published_top1_cannot_be_told_apart():
     assert set(verdict.letters.values()) == {"a"}
     assert verdict.groups == (("BGE-M3", "Qwen3-8B", "Qwen3-0.6B", "Qwen3-4B"),)
     assert all(c.p == c.p_holm == 1.0 and not c.distinguishable for c in verdict.comparisons)
-    assert verdict.sentence.startswith("By top1, none of the 4 systems can be told apart on 8 queries.")
+    assert verdict.sentence.startswith("No significant difference by Top-1 among the 4 systems on 8 queries.")
     pair = verdict.between("Qwen3-0.6B", "BGE-M3")
     assert (pair.a, pair.difference) == ("BGE-M3", 0.125)
     assert pair.low < 0 < pair.high
     assert pair.sentence == (
-        "BGE-M3 and Qwen3-0.6B cannot be told apart by top1: a difference of 12.5 points may be luck "
-        "(95 % interval -21.5 to 47.1, p = 1.00 after correction)."
+        "No significant difference between BGE-M3 and Qwen3-0.6B by Top-1: 12.5 points "
+        "(95 % interval −21.5 – +47.1, Holm-adjusted p 1.00)."
     )
     assert "means are equal" in verdict.between("BGE-M3", "Qwen3-8B").sentence
 
@@ -39,8 +39,8 @@ def test_a_real_difference_is_said():
     verdict = judge(values({"bad": [0] * 40 + [1] * 60, "good": [1] * 90 + [0] * 10}), "hit@3")
     (pair,) = verdict.comparisons
     assert pair.distinguishable
-    assert pair.sentence.startswith("good is ahead of bad by 30.0 points of hit@3 (95 % interval ")
-    assert verdict.sentence.startswith("good is ahead of every other system by hit@3 on 100 queries.")
+    assert pair.sentence.startswith("good is significantly better than bad by hit@3: 30.0 points (95 % interval ")
+    assert verdict.sentence.startswith("good is significantly better than every other system by hit@3 on 100 queries.")
     assert list(verdict.figures) == ["good", "bad"]
     assert verdict.letters == {"good": "a", "bad": "b"}
 
@@ -73,7 +73,7 @@ def test_identical_systems_have_no_interval_of_zero_width():
 def test_one_system_and_no_query():
     alone = judge(values({"only": [1, 0]}), "top1")
     assert alone.comparisons == ()
-    assert alone.sentence == "Only one system was weighed by top1."
+    assert alone.sentence == "Only one system was evaluated by Top-1."
     empty = judge(values({"a": [], "b": []}), "top1")
     assert not empty.comparisons[0].distinguishable
     assert empty.n == 0

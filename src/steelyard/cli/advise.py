@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 from cyclopts import Parameter
 
-from steelyard.cli.output import console, write_json
+from steelyard.cli.output import Lang, show, wording, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from steelyard.bench.advice.recommend import Advice
     from steelyard.bench.advice.scenario import Limits
     from steelyard.bench.evaluation.result import Result
+    from steelyard.report.table import Block
+    from steelyard.wording.words import Wording
 
 
 @Parameter(name="*")
@@ -30,6 +34,7 @@ class AdviseOptions:
         licences: allowed ones, separated by commas, as `steelyard models` names them.
         languages: that every model must know, separated by commas, as zh,en.
         measure: what to judge by; the scenario's or the result's first when left out.
+        lang: en or zh; that of your locale when left out.
         json: print one JSON document instead of text.
     """
 
@@ -41,6 +46,7 @@ class AdviseOptions:
     licences: str = ""
     languages: str = ""
     measure: str = ""
+    lang: Lang | None = None
     json: bool = False
 
     def limits(self) -> Limits:
@@ -89,9 +95,7 @@ def advise(*results: str, options: AdviseOptions | None = None) -> int:
     if asked.json:
         write_json([a.to_dict() for a in found])
     else:
-        _show(found, whole=bool(asked.scenario))
-        if not asked.scenario:
-            _show_rest(found)
+        show(_blocks(found, wording(asked.lang), whole=bool(asked.scenario)))
     return 0
 
 
@@ -107,28 +111,22 @@ def _advice(result: Result, asked: AdviseOptions) -> list[Advice]:
     return [choose(result, s, limits, asked.measure) for s in fitting]
 
 
-def _show(found: list[Advice], *, whole: bool) -> None:
-    from steelyard.report.terminal_advice import print_advice, print_sentence
-
-    out = console()
-    for advice in found:
-        if whole:
-            print_advice(out, advice)
-        else:
-            print_sentence(out, advice)
-
-
-def _show_rest(found: list[Advice]) -> None:
-    """The scenarios that need another result, and where more stands."""
+def _blocks(found: list[Advice], w: Wording, *, whole: bool) -> Iterator[Block]:
+    """In full, or a line on each scenario, those that need another result, and where more is told."""
     from steelyard.bench.advice.scenario import load_scenario, scenario_names
+    from steelyard.report.advice_view import advice_blocks, advice_lines
+    from steelyard.report.table import Line
 
-    out, told = console(), {a.scenario.name for a in found}
+    for advice in found:
+        yield from advice_blocks(advice, w) if whole else advice_lines(advice, w)
+    if whole:
+        return
+    told = {a.scenario.name for a in found}
     for scenario in (load_scenario(name) for name in scenario_names() if name not in told):
-        command = "steelyard features SYSTEM... --labelled FILE"
-        out.print(
-            f"[bold]{scenario.name}:[/bold] judged by {scenario.measure}, not measured here: {command}", soft_wrap=True
-        )
-    out.print("\nWhat each rests on: --scenario NAME", style="dim")
+        missing = w("advice.elsewhere", measure=w.name("measure", scenario.measure))
+        yield Line(w("text.titled", title=scenario.name, text=missing))
+    yield Line("")
+    yield Line(w("advice.more"), "quiet")
 
 
 def _entries(text: str) -> tuple[str, ...]:

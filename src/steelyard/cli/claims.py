@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from steelyard.cli.codes import code_of
 from steelyard.cli.costs import CostOptions
-from steelyard.cli.output import console, progress_bar, write_json
+from steelyard.cli.output import progress_bar, show, write_json
 
 if TYPE_CHECKING:
     from steelyard.bench.evaluation.result import Result
@@ -83,7 +83,7 @@ def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
     from steelyard.bench.evaluation.result import load
     from steelyard.cli.sweep import read_integers
     from steelyard.errors import UsageError
-    from steelyard.report.terminal_claims import print_claims
+    from steelyard.report.claims_view import claim_blocks
 
     asked = options or ClaimOptions()
     if not 0 < asked.margin < 100:
@@ -103,7 +103,7 @@ def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
     if asked.json:
         write_json([asdict(f) for f in findings])
     else:
-        print_claims(console(), findings)
+        show(claim_blocks(findings))
     return code_of(evidence.result.systems)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from steelyard.cli.output import console, write_json
+from steelyard.cli.output import Lang, show, wording, write_json
 
 
-def compare(*results: str, measure: str = "", json: bool = False) -> int:
+def compare(*results: str, measure: str = "", lang: Lang | None = None, json: bool = False) -> int:
     """Judge stored results again: one file alone, or the systems of several side by side.
 
     Several results are put together when they were made on the same queries; a system that stands in
@@ -15,20 +15,21 @@ def compare(*results: str, measure: str = "", json: bool = False) -> int:
     Args:
         results: result files, or published:NAME.
         measure: the measure to judge by; the first of the result when left out.
+        lang: en or zh; that of your locale when left out.
         json: print one JSON document instead of the table.
     """
     from steelyard.bench.evaluation.join import join
-    from steelyard.bench.evaluation.judgement import judge
     from steelyard.bench.evaluation.result import load
     from steelyard.errors import UsageError
-    from steelyard.report.terminal import print_verdict
+    from steelyard.report.content import compose
+    from steelyard.report.verdict_view import verdict_blocks
 
     if not results:
         raise UsageError("name one result file or more, e.g. steelyard compare results/zh-traps.json")
     result = join([load(r) for r in results], results)
-    verdict = judge(result, measure or None)
+    report = compose(result, measure=measure or None, origins=results)
     if json:
-        write_json(verdict.to_dict())
+        write_json(report.judgement.to_dict())
     else:
-        print_verdict(console(), result, verdict)
+        show(verdict_blocks(report, wording(lang)))
     return 0

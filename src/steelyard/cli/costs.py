@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING
 from cyclopts import Parameter
 
 from steelyard.cli.codes import code_of
-from steelyard.cli.output import console, progress_bar, write_json
+from steelyard.cli.output import Lang, progress_bar, show, wording, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.console import Console
-
-    from steelyard.bench.costing.costs import CostConfig, Costed
+    from steelyard.bench.costing.costs import CostConfig
     from steelyard.cost.price import Price
 
 
@@ -72,6 +68,7 @@ def costs(
     *systems: str,
     suite: str = "zh-traps",
     into: Path | None = None,
+    lang: Lang | None = None,
     json: bool = False,
     options: CostOptions | None = None,
 ) -> int:
@@ -84,12 +81,15 @@ def costs(
         systems: expressions as `steelyard weigh` takes them; those of --into when left out.
         suite: whose texts are embedded: a name of `steelyard suites`, or your own folder or file.
         into: a result file whose systems get these costs.
+        lang: en or zh; that of your locale when left out.
         json: print one JSON document instead of tables.
     """
     from steelyard.bench.costing.costs import measure_costs, with_costs
     from steelyard.bench.evaluation.result import load, save
     from steelyard.bench.evaluation.runner import read_systems
     from steelyard.errors import UsageError
+    from steelyard.report.costs import cost_blocks
+    from steelyard.report.table import Line
     from steelyard.suites.registry import open_suite
 
     config = (options or CostOptions()).config()
@@ -105,15 +105,7 @@ def costs(
     if json:
         write_json({c.name: c.record.model_dump() if c.record else {"error": c.error} for c in costed})
     else:
-        show(console(), costed)
+        w = wording(lang)
+        failed = (w("reproduce.system_failed", system=c.name, error=c.error) for c in costed if c.error)
+        show([*cost_blocks({c.name: c.record for c in costed if c.record}, w), *map(Line, failed)])
     return code_of(costed)
-
-
-def show(out: Console, costed: Sequence[Costed]) -> None:
-    """Prints the tables, and why there is none for a system that failed."""
-    from steelyard.report.terminal_costs import print_costs
-
-    print_costs(out, {c.name: c.record for c in costed if c.record})
-    for c in costed:
-        if c.error:
-            out.print(f"{c.name} failed: {c.error}", markup=False, soft_wrap=True)

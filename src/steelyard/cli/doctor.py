@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from cyclopts import Parameter
 
-from steelyard.cli.output import console, write_json
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from steelyard.doctor.finding import Cost, Diagnosis, Finding
+from steelyard.cli.output import Lang, console, show, wording, write_json
 
 
 @Parameter(name="*")
@@ -29,6 +24,7 @@ class DoctorOptions:
         templates: who puts the templates on: `client` for plain servers, `server` for those with an input type.
         longest: tokens of the longest text that is sent.
         quick: leave out what the faults cost, which asks for the vectors of 244 texts.
+        lang: en or zh; that of your locale when left out.
         json: print one JSON document instead of a table.
     """
 
@@ -39,6 +35,7 @@ class DoctorOptions:
     templates: Literal["client", "server"] = "client"
     longest: int = 1024
     quick: bool = False
+    lang: Lang | None = None
     json: bool = False
 
 
@@ -67,46 +64,7 @@ def doctor(target: str, *, options: DoctorOptions | None = None) -> int:
     if o.json:
         write_json(found.as_json())
     else:
-        _show(found)
+        from steelyard.report.diagnosis_view import diagnosis_blocks
+
+        show(diagnosis_blocks(found, wording(o.lang)))
     return found.exit_code
-
-
-def _show(found: Diagnosis) -> None:
-    out = console()
-    against = f", right vectors from {found.reference}" if found.reference else ""
-    out.print(f"{found.target} as {found.recipe}{against}", markup=False, soft_wrap=True)
-    if found.findings:
-        out.print(_table(found.findings))
-    for one in found.skipped:
-        out.print(f"not checked: {one}", markup=False, soft_wrap=True)
-    out.print(f"{_VERDICTS[found.verdict]} {len(found.checks)} checks made.", markup=False, soft_wrap=True)
-    if found.top1 is not None:
-        out.print(_cost(found.top1, found.cost), markup=False, soft_wrap=True)
-
-
-def _cost(top1: float, cost: Cost | None) -> str:
-    if cost is None:
-        return f"Top-1 of the small suite: {top1:.2f}; what is lost needs right vectors to say."
-    if cost.lost == cost.won == 0:
-        return f"Cost: none seen; Top-1 {top1:.2f} on {cost.n} queries, each right or wrong as with the right vectors."
-    noise = "; this may be noise" if cost.is_noise else ""
-    return f"Cost of all together: Top-1 {top1:.2f}, {cost}{noise}."
-
-
-_VERDICTS = {
-    "healthy": "Healthy: nothing found.",
-    "faulty": "Faults found, the most likely cause first.",
-    "unclear": "Cannot tell: nothing sure was found.",
-}
-
-
-def _table(findings: tuple[Finding, ...]) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table("", "sure", "fault", "what is wrong, what was seen, and the mend", box=None, padding=(0, 1))
-    for number, f in enumerate(findings, 1):
-        mend = f"\n-> {f.mend}" if f.mend else ""
-        told = escape(f"{f.what}\n   {f.evidence}{mend}")
-        table.add_row(str(number), f.sure.name.lower(), f.fault.value, told)
-    return table

@@ -9,7 +9,7 @@ from typing import Literal
 from cyclopts import Parameter
 
 from steelyard.cli.codes import code_of
-from steelyard.cli.output import console, progress_bar, write_json
+from steelyard.cli.output import progress_bar, show, wording, write_json
 
 
 @Parameter(name="*")
@@ -52,10 +52,11 @@ def features(*systems: str, options: FeatureOptions | None = None) -> int:
     """
     from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
     from steelyard.bench.evaluation.features import FeatureConfig, weigh_features
-    from steelyard.bench.evaluation.judgement import judge
     from steelyard.bench.evaluation.runner import read_systems
     from steelyard.errors import UsageError
-    from steelyard.report.terminal_features import print_features
+    from steelyard.report.content import compose
+    from steelyard.report.features_view import feature_blocks
+    from steelyard.report.table import Line
     from steelyard.suites.labelled_tiers import open_labelled
     from steelyard.types import Role
 
@@ -77,9 +78,6 @@ def features(*systems: str, options: FeatureOptions | None = None) -> int:
     if asked.json:
         write_json(result)
     else:
-        out = console()
-        print_features(out, result, judge(result))
-        out.print(
-            f"\nResult: {path}   advice: steelyard advise {path} --scenario features", markup=False, soft_wrap=True
-        )
+        w = wording(None)
+        show([*feature_blocks(compose(result), w), Line(""), Line(w("hint.features", path=path))])
     return code_of(result.systems)

@@ -5,15 +5,35 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import orjson
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydantic import BaseModel
     from rich.console import Console
 
     from steelyard.bench.evaluation.runner import Watcher
+    from steelyard.report.table import Block
+    from steelyard.wording.words import Wording
+
+Lang = Literal["en", "zh"]
+
+
+def wording(lang: Lang | None) -> Wording:
+    """The words of ``--lang``, else those of the locale."""
+    from steelyard.wording.words import load_wording, reader_language
+
+    return load_wording(lang or reader_language())
+
+
+def show(blocks: Iterable[Block]) -> None:
+    """Tables and lines on standard output."""
+    from steelyard.report.terminal import print_blocks
+
+    print_blocks(console(), blocks)
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from steelyard.cli.output import console
+from steelyard.cli.output import Lang, console, wording
 
 
 @Parameter(name="*")
@@ -19,14 +19,14 @@ class ReportOptions:
     Attributes:
         out: the file, or the folder for pictures; beside the first result when left out.
         kind: html is one offline page; png and svg are one picture a chart. By the ending of --out when left out.
-        lang: en or zh.
+        lang: en or zh; that of your locale when left out.
         measure: the measure to judge by; the first of the result when left out.
         browse: show it in the browser.
     """
 
     out: Path | None = None
     kind: Annotated[Literal["html", "md", "csv", "png", "svg"] | None, Parameter(name="--format")] = None
-    lang: Literal["en", "zh"] = "en"
+    lang: Lang | None = None
     measure: str = ""
     browse: Annotated[bool, Parameter(name="--open", negative="")] = False
 
@@ -45,7 +45,6 @@ def report(*results: str, options: ReportOptions | None = None) -> int:
     from steelyard.bench.evaluation.result import load
     from steelyard.errors import UsageError
     from steelyard.report.content import compose
-    from steelyard.report.wording import load_wording
     from steelyard.report.write import choose_format, default_path, write_report
 
     asked = options or ReportOptions()
@@ -55,7 +54,7 @@ def report(*results: str, options: ReportOptions | None = None) -> int:
     result = join([load(r) for r in results], results)
     content = compose(result, measure=asked.measure or None, origins=results)
     path = asked.out or default_path(results[0], kind)
-    written = write_report(content, load_wording(asked.lang), path, kind)
+    written = write_report(content, wording(asked.lang), path, kind)
     for file in written:
         console().print(f"{file} ({file.stat().st_size / 1000:,.0f} kB)", markup=False, soft_wrap=True)
     if asked.browse:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from steelyard.cli.codes import code_of
-from steelyard.cli.output import console, progress_bar, write_json
+from steelyard.cli.output import Lang, progress_bar, show, wording, write_json
 
 if TYPE_CHECKING:
     from steelyard.bench.evaluation.sweep import Axes
@@ -37,6 +37,7 @@ class SweepOptions:
         out: the result file; `results/sweep-SUITE.json` when left out.
         cache: keep vectors and scores for the next run.
         seed: of every random draw.
+        lang: en or zh; that of your locale when left out.
         json: print the result document instead of the table.
     """
 
@@ -52,6 +53,7 @@ class SweepOptions:
     out: Path | None = None
     cache: bool = True
     seed: int = 20260
+    lang: Lang | None = None
     json: bool = False
 
 
@@ -69,7 +71,8 @@ def sweep(system: str, *, options: SweepOptions | None = None) -> int:
     from steelyard.bench.evaluation.sweep import variants
     from steelyard.errors import UsageError
     from steelyard.measures.names import DEFAULT_MEASURES, parse_measure
-    from steelyard.report.terminal_sweep import print_sweep
+    from steelyard.report.sweep_view import sweep_blocks
+    from steelyard.report.table import Line
     from steelyard.suites.registry import open_suite
 
     asked = options or SweepOptions()
@@ -92,9 +95,8 @@ def sweep(system: str, *, options: SweepOptions | None = None) -> int:
     if asked.json:
         write_json(result)
     else:
-        out = console()
-        print_sweep(out, result, str(bases[0]), measure)
-        out.print(f"\nResult: {path}   report it: steelyard report {path}", markup=False, soft_wrap=True)
+        w = wording(asked.lang)
+        show([*sweep_blocks(result, str(bases[0]), measure, w), Line(""), Line(w("hint.sweep", path=path))])
     return code_of(result.systems)
 
 

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from steelyard.cli.codes import code_of
 from steelyard.cli.costs import CostOptions
-from steelyard.cli.output import console, progress_bar, write_json
+from steelyard.cli.output import progress_bar, show, wording, write_json
 
 if TYPE_CHECKING:
     from steelyard.bench.evaluation.result import Result
@@ -48,7 +48,7 @@ def table(*sources: str, options: TableOptions | None = None) -> int:
     """
     from steelyard.bench.evaluation.result import PUBLISHED, load
     from steelyard.errors import UsageError
-    from steelyard.report.published_table import print_published_table
+    from steelyard.report.published_table import published_blocks
 
     asked = options or TableOptions()
     if not sources:
@@ -59,7 +59,7 @@ def table(*sources: str, options: TableOptions | None = None) -> int:
     if asked.json:
         write_json([r.model_dump(by_alias=True) for r in results])
     else:
-        print_published_table(console(), results)
+        show(published_blocks(results, wording(None)))
     return code_of(s for r in results for s in r.systems)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from steelyard.cli.codes import code_of
-from steelyard.cli.output import console, progress_bar, write_json
+from steelyard.cli.output import Lang, console, progress_bar, show, wording, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from steelyard.bench.evaluation.runner import Watcher, WeighConfig
     from steelyard.retrieval.expression import Node
     from steelyard.suites.suite import Suite
+    from steelyard.wording.words import Wording
 
 DEFAULT_SYSTEMS = ("bm25", "e5-small", "use-multilingual", "minilm-en", "bm25 + e5-small")
 
@@ -37,6 +38,7 @@ class WeighOptions:
         cache: keep vectors and scores for the next run.
         fresh: do not go on from an earlier result file that was interrupted.
         costs: measure load, memory, latency and throughput as well, each system in processes of its own.
+        lang: en or zh; that of your locale when left out.
         json: print the result document instead of the table.
     """
 
@@ -49,6 +51,7 @@ class WeighOptions:
     cache: bool = True
     fresh: bool = False
     costs: bool = False
+    lang: Lang | None = None
     json: bool = False
 
 
@@ -85,7 +88,7 @@ def weigh(*systems: str, options: WeighOptions | None = None) -> int:
     if asked.json:
         write_json(result)
     else:
-        _show(result, path)
+        _show(result, path, wording(asked.lang))
     return code_of(result.systems)
 
 
@@ -129,22 +132,16 @@ def _with_costs(result: Result, nodes: Sequence[Node], texts: Suite, path: Path,
     return result
 
 
-def _show(result: Result, path: Path) -> None:
-    from steelyard.bench.evaluation.judgement import judge
-    from steelyard.report.terminal import print_verdict
-    from steelyard.report.terminal_costs import print_costs
+def _show(result: Result, path: Path, w: Wording) -> None:
+    from steelyard.report.content import compose
+    from steelyard.report.table import Line
+    from steelyard.report.verdict_view import verdict_blocks
 
-    out = console()
     if not result.weighed:
         for system in result.systems:
             console(stderr=True).print(f"{system.name} failed: {system.error}", markup=False, soft_wrap=True)
         return
-    print_verdict(out, result, judge(result))
-    costs = {s.name: s.costs for s in result.systems if s.costs}
-    if costs:
-        out.print()
-        print_costs(out, costs)
-    out.print(f"\nResult: {path}   judge it again: steelyard compare {path}", markup=False, soft_wrap=True)
+    show([*verdict_blocks(compose(result), w), Line(""), Line(w("hint.result", path=path))])
 
 
 def _read_map(text: str) -> dict[str, str] | None:

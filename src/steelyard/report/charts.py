@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from steelyard.bench.advice.system_metadata import COSTS
 from steelyard.report.content import Report
 from steelyard.report.drawing import (
     BLUE,
@@ -27,9 +28,9 @@ from steelyard.report.drawing import (
 )
 from steelyard.report.economy import CostBars, Pace, PacePoint
 from steelyard.report.labels import PLACES, label_places
-from steelyard.report.numbers import amount, short
 from steelyard.report.sweeps import Sweep
-from steelyard.report.wording import Wording
+from steelyard.wording.numbers import amount, short
+from steelyard.wording.words import Wording
 
 _PLAIN = ",.3~r"  # 2,000 and 0.05, never 2e+3
 
@@ -48,7 +49,7 @@ def pictures(report: Report, w: Wording) -> tuple[Picture, ...]:
     if report.pace:
         found.append(_pareto(report, report.pace, w))
     found += [_sweep(report, sweep, w) for sweep in report.sweeps]
-    found += [_costs(report, bars, w) for bars in report.costs]
+    found += [_costs(report, bars, w) for bars in report.costs if bars.key not in COSTS or COSTS[bars.key].drawn]
     return tuple(found)
 
 

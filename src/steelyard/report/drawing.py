@@ -13,8 +13,8 @@ from typing import Any
 
 from steelyard.errors import MissingExtraError
 from steelyard.report.content import KINDS, Report
-from steelyard.report.numbers import amount, span
 from steelyard.stats.intervals import Interval
+from steelyard.wording.numbers import amount, span
 
 INSTALL = "pip install 'steelyard[report]'"
 FONT = "system-ui, 'Noto Sans', 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', 'DejaVu Sans', sans-serif"

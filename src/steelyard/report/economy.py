@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from steelyard.bench.advice.system_metadata import facts_of
+from steelyard.bench.advice.system_metadata import COSTS, facts_of
 from steelyard.bench.evaluation.result import SystemRecord
 from steelyard.cost.figure import Figure
-from steelyard.cost.record import CostRecord
 from steelyard.stats.intervals import Interval
 
 Source = Literal["costs", "published", "run"]
@@ -92,10 +91,10 @@ def cost_bars(systems: Sequence[SystemRecord], queries: int) -> tuple[CostBars, 
     Times of the run are shown only where nothing was measured.
     """
     source = cost_source(systems)
-    readers = {"search_ms": _search_time(queries), "index_s": _index_time} if source == "run" else _MEASURED
+    readers = {"search_ms": _search_time(queries), "index_s": _index_time} if source == "run" else _measured()
     found = []
     for key, read in readers.items():
-        figures = {s.name: f for s in systems if (f := read(s)) is not None}
+        figures = {s.name: f for s in systems if (f := read(s)) is not None and f.value}
         if len(figures) > 1 or (figures and len(systems) == 1 and source == "costs"):
             found.append(CostBars(key, source, figures))
     return tuple(found)
@@ -118,22 +117,19 @@ def cost_source(systems: Sequence[SystemRecord]) -> Source:
 Reader = Callable[[SystemRecord], Figure | None]
 
 
-def _of(read: Callable[[CostRecord], Figure | None], factor: float = 1.0) -> Reader:
-    def reader(system: SystemRecord) -> Figure | None:
-        found = read(system.costs) if system.costs else None
-        return found.times(factor) if found else None
-
-    return reader
+def _of(key: str) -> Reader:
+    """One of :data:`COSTS`."""
+    return lambda system: COSTS[key].read(facts_of(system))
 
 
-def _storage(system: SystemRecord) -> Figure | None:
-    """Of the vectors as the system keeps them; None where it keeps none, or was not measured here."""
-    stored = facts_of(system).storage_gb if cost_source([system]) == "costs" else None
-    return _once(stored) if stored else None
+def _measured() -> dict[str, Reader]:
+    return {key: _of(key) for key, cost in COSTS.items() if cost.listed}
 
 
-def _per_text(costs: CostRecord) -> Figure | None:
-    return costs.all_texts_seconds.times(1 / costs.texts) if costs.all_texts_seconds and costs.texts else None
+def _per_text(system: SystemRecord) -> Figure | None:
+    costs = system.costs
+    whole = costs.all_texts_seconds if costs else None
+    return whole.times(1000 / costs.texts) if costs and whole and costs.texts else None
 
 
 def _search_time(queries: int) -> Reader:
@@ -155,18 +151,4 @@ def _once(value: float) -> Figure:
     return Figure(value=value, low=value, high=value, rounds=1)
 
 
-_LATENCY: dict[Source, Reader] = {
-    "costs": _of(lambda c: c.query.p50 if c.query else None),
-    "published": _of(_per_text, 1000.0),
-}
-_MEASURED: dict[str, Reader] = {
-    "p50_ms": _of(lambda c: c.query.p50 if c.query else None),
-    "p95_ms": _of(lambda c: c.query.p95 if c.query else None),
-    "texts_per_second": _of(lambda c: c.texts_per_second),
-    "load_s": _of(lambda c: c.load_seconds),
-    "memory_gb": _of(lambda c: c.peak_rss_bytes, 1e-9),
-    "gpu_gb": _of(lambda c: c.gpu_bytes, 1e-9),
-    "storage_gb": _storage,
-    "million_texts": _of(lambda c: c.bill.million_texts if c.bill else None),
-    "million_tokens": _of(lambda c: c.bill.million_tokens if c.bill else None),
-}
+_LATENCY: dict[Source, Reader] = {"costs": _of("p50_ms"), "published": _per_text}

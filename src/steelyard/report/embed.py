@@ -9,7 +9,7 @@ import orjson
 
 from steelyard.report.content import Report
 from steelyard.report.lost import texts_of
-from steelyard.report.wording import Wording
+from steelyard.wording.words import Wording
 
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 

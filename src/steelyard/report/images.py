@@ -11,7 +11,7 @@ from steelyard.files import write_atomic
 from steelyard.report.charts import pictures
 from steelyard.report.content import Report
 from steelyard.report.drawing import INSTALL
-from steelyard.report.wording import Wording
+from steelyard.wording.words import Wording
 
 WIDTH = 760
 SCALE = 2.0

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from steelyard.report import reproduce, sentences, tables
+from steelyard.report import costs, reproduce, sentences, tables
 from steelyard.report.content import Report
-from steelyard.report.cost_tables import detail_tables
 from steelyard.report.lost import Loss, LostQuery
-from steelyard.report.tables import Table
-from steelyard.report.wording import Wording
+from steelyard.report.table import Table
+from steelyard.wording.words import Wording
 
 MOST_LOST = 40
 """Lost queries that Markdown shows; page and CSV carry more."""
@@ -28,8 +27,7 @@ def to_markdown(report: Report, w: Wording) -> str:
 def _head(report: Report, w: Wording) -> Iterator[str]:
     suite = report.result.suite
     yield f"# {_plain(sentences.headline(report, w))}"
-    rest = (sentences.reach(report, w), *sentences.needed(report, w), sentences.advice(report, w))
-    yield _plain(w.paragraph(*rest))
+    yield _plain(w.paragraph(*sentences.below(report, w)))
     count = len(report.result.systems)
     summary = w("text.summary", queries=suite.queries, documents=f"{suite.documents:,}", systems=count)
     yield f"**{_plain(f'{suite.name} {suite.version}'.strip())}**: {summary}"
@@ -38,17 +36,14 @@ def _head(report: Report, w: Wording) -> Iterator[str]:
 def _table(report: Report, w: Wording) -> Iterator[str]:
     yield f"## {w('section.table')}"
     yield grid(tables.main_table(report, w))
-    key = "table.caption" if report.points else "table.caption_plain"
-    measure = w.name("measure", report.verdict.measure)
-    yield _plain(w(key, measure=measure, alpha=f"{report.verdict.alpha:g}"))
+    yield _plain(sentences.caption(report, w))
 
 
 def _pareto(report: Report, w: Wording) -> Iterator[str]:
-    yield f"## {w('section.pareto')}"
     pace = report.pace
     if pace is None:
-        yield w("pareto.none")
         return
+    yield f"## {w('section.pareto')}"
     yield grid(tables.pace_table(report, w))
     lines = [w(f"pareto.{pace.source}"), w("pareto.front")]
     lines += [w("pareto.left_out", names=w.join(pace.left_out))] if pace.left_out else []
@@ -111,13 +106,12 @@ def _text(report: Report, document: str, w: Wording) -> str:
 
 
 def _costs(report: Report, w: Wording) -> Iterator[str]:
-    yield f"## {w('section.costs')}"
     if not report.costs:
-        yield w("costs.none")
         return
+    yield f"## {w('section.costs')}"
     yield grid(tables.cost_table(report, w))
-    for title, table in detail_tables(report, w):
-        yield f"**{title}**"
+    for table in costs.detail_tables(report, w):
+        yield f"**{table.title}**"
         yield grid(table)
     yield w(f"costs.source_{report.costs[0].source}")
 
@@ -128,7 +122,7 @@ def _statistics(report: Report, w: Wording) -> Iterator[str]:
     if not pairs:
         yield w("statistics.few")
         return
-    yield grid(tables.pair_table(pairs[: tables.MOST_PAIRS], w))
+    yield grid(tables.pair_table(report, w))
     if len(pairs) > tables.MOST_PAIRS:
         yield w("statistics.bounded", shown=tables.MOST_PAIRS, pairs=len(pairs))
     verdict = report.verdict
@@ -154,8 +148,8 @@ _SECTIONS = (_head, _table, _pareto, _sweeps, _categories, _fooled, _lost, _cost
 
 def grid(table: Table) -> str:
     """A table in GitHub's Markdown, figures to the right."""
-    rule = [" --- " if i < table.words else " ---: " for i in range(len(table.head))]
-    lines = [_row(table.head), f"|{'|'.join(rule)}|", *map(_row, table.rows)]
+    rule = [" --- " if column.is_words else " ---: " for column in table.columns]
+    lines = [_row([c.title for c in table.columns]), f"|{'|'.join(rule)}|", *map(_row, table.texts())]
     return "\n".join(lines)
 
 

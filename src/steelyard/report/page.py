@@ -10,22 +10,22 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import metadata, resources
 from typing import TYPE_CHECKING, Any
 
 from steelyard.errors import MissingExtraError
-from steelyard.report import reproduce, sentences, tables
+from steelyard.report import costs, reproduce, sentences, tables
 from steelyard.report.charts import pictures
 from steelyard.report.content import Report
-from steelyard.report.cost_tables import detail_tables
 from steelyard.report.drawing import INSTALL, Picture
 from steelyard.report.embed import lost_data, safe_json
-from steelyard.report.forest import figures_scale, pairs_scale
+from steelyard.report.html import table_to_html
 from steelyard.report.images import vega_lite_version
 from steelyard.report.mark import icon, mark
-from steelyard.report.numbers import amount, span
-from steelyard.report.wording import Wording
+from steelyard.report.table import Table
+from steelyard.wording.words import Wording
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -41,11 +41,13 @@ def to_page(report: Report, w: Wording) -> str:
     Raises:
         MissingExtraError: the extra ``report`` is not installed.
     """
+    # A number and its percent sign stay on one line.
+    w = replace(w, words={key: text.replace(" %", "\u00a0%") for key, text in w.words.items()})
     drawn = {picture.key: picture for picture in pictures(report, w)}
     vega, script = _vega(vega_lite_version()), _asset("page.js")
     has_lost = bool(report.lost.shown)
     headline = sentences.headline(report, w)
-    below = w.paragraph(sentences.reach(report, w), *sentences.needed(report, w), sentences.advice(report, w))
+    below = w.paragraph(*sentences.below(report, w))
     values = {
         "r": report,
         "w": w,
@@ -55,19 +57,16 @@ def to_page(report: Report, w: Wording) -> str:
         "long": len(headline) > MOST_HEADLINE,
         "below": _named(below, report.systems),
         "remarks": sentences.remarks(report, w),
-        "verdict_scale": figures_scale(list(report.verdict.figures.values())),
-        "pairs": report.verdict.comparisons[: tables.MOST_PAIRS],
-        "pair_rows": tables.pair_table(report.verdict.comparisons[: tables.MOST_PAIRS], w),
-        "pairs_scale": pairs_scale(report.verdict.comparisons[: tables.MOST_PAIRS]),
+        "main": tables.main_table(report, w),
+        "pairs": tables.pair_table(report, w),
+        "caption": sentences.caption(report, w),
         "weigh_command": reproduce.weigh_command(report),
         "report_command": reproduce.report_command(report, w.language),
         "facts": reproduce.facts(report, w),
         "fingerprints": reproduce.fingerprints(report),
         "cost_pictures": [p for key, p in drawn.items() if key.startswith("cost-")],
         "sections": _sections(report, drawn),
-        "amount": amount,
-        "span": span,
-        "in_points": tables.in_points,
+        "table": _table,
         "version": metadata.version("steelyard"),
         "style": _raw(_asset("page.css")),
         "mark": _raw(mark()),
@@ -78,7 +77,7 @@ def to_page(report: Report, w: Wording) -> str:
         "specs": _raw(safe_json({key: _bare(p.spec) for key, p in drawn.items() if key != "intervals"})),
         "lost": _raw(safe_json(lost_data(report, w))) if has_lost else "",
         "cost_table": tables.cost_table(report, w),
-        "cost_details": detail_tables(report, w),
+        "cost_details": costs.detail_tables(report, w),
     }
     return str(_environment().get_template(_TEMPLATE).render(values)).encode("utf-8", "replace").decode()
 
@@ -90,16 +89,21 @@ def _sections(report: Report, drawn: dict[str, Picture]) -> list[str]:
         "categories": "categories" in drawn,
         "fooled": "fooled" in drawn,
         "lost": True,
-        "pareto": True,
+        "pareto": report.pace is not None,
         "sweeps": bool(report.sweeps),
-        "costs": True,
+        "costs": bool(report.costs),
         "statistics": True,
         "reproduce": True,
     }
     return [name for name, present in there.items() if present]
 
 
-def _table_of(key: str, report: Report, w: Wording) -> tables.Table:
+def _table(table: Table, name: str = "plain") -> Any:
+    """A table for the template."""
+    return _raw(table_to_html(table, name))
+
+
+def _table_of(key: str, report: Report, w: Wording) -> Table:
     """The figures of a picture."""
     if key.startswith("sweep-"):
         sweep = next(s for s in report.sweeps if key == f"sweep-{s.option}")
@@ -148,7 +152,7 @@ def _raw(text: str) -> Any:
     _require_jinja()
     from markupsafe import Markup
 
-    return Markup(text)  # noqa: S704 - only the project's own files and escaped JSON come here
+    return Markup(text)  # noqa: S704 - only the project's own files, escaped JSON and escaped tables come here
 
 
 def _environment() -> Environment:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from steelyard.errors import SteelyardError
 from steelyard.report.content import Report
 from steelyard.report.economy import cost_source
-from steelyard.report.tables import Table
-from steelyard.report.wording import Wording
+from steelyard.report.table import Column, Table
 from steelyard.retrieval.expression import parse
+from steelyard.wording.words import Wording
 
 _NUMBERED = re.compile(r" \(\d+\)$")
 
@@ -56,7 +56,7 @@ def facts(report: Report, w: Wording) -> Table:
         ("packages", ", ".join(f"{name} {version}" for name, version in sorted(here.packages.items()))),
     ]
     rows = tuple((w(f"reproduce.{key}"), value) for key, value in pairs if value)
-    return Table((w("reproduce.key"), w("reproduce.value")), rows, words=2)
+    return Table("facts", (Column(w("reproduce.key")), Column(w("reproduce.value"))), rows)
 
 
 def fingerprints(report: Report) -> tuple[tuple[str, str], ...]:

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from steelyard.report.content import Report
-from steelyard.report.wording import Wording
 from steelyard.stats.power import MOST_QUERIES, queries_needed
 from steelyard.stats.verdict import Comparison
+from steelyard.wording.words import Wording
 
 
 def headline(report: Report, w: Wording) -> str:
-    """Who is ahead, in one sentence."""
-    verdict = report.verdict
-    measure = w.name("measure", verdict.measure)
-    first = verdict.groups[0] if verdict.groups else ()
-    if not verdict.comparisons:
-        return w("verdict.one", measure=measure)
-    if not any(c.distinguishable for c in verdict.comparisons):
-        return w("verdict.all_alike", measure=measure, count=len(verdict.figures), n=verdict.n)
-    if len(first) == 1:
-        return w("verdict.one_ahead", best=first[0], measure=measure, n=verdict.n)
-    return w("verdict.best_group", measure=measure, n=verdict.n, names=w.join(first))
+    """Which systems rank first, in one sentence."""
+    return w.of(report.verdict.headline)
 
 
-def reach(report: Report, w: Wording) -> str:
-    """What so many queries can show; empty for one system."""
-    verdict = report.verdict
-    if not verdict.comparisons:
-        return ""
-    if verdict.detectable is None:
-        return w("verdict.no_reach")
-    points = all(c.points for c in verdict.comparisons)
-    amount = f"{100 * verdict.detectable:.1f} {w('text.points')}" if points else f"{verdict.detectable:.3g}"
-    return w("verdict.reach", amount=amount)
+def below(report: Report, w: Wording) -> tuple[str, ...]:
+    """What so many queries can show, and how many it would take."""
+    return tuple(filter(None, (w.of(report.verdict.reach), *needed(report, w), advice(report, w))))
+
+
+def caption(report: Report, w: Wording) -> str:
+    """What the main table's figures are."""
+    key = "table.caption" if report.points else "table.caption_plain"
+    return w(key, measure=w.name("measure", report.verdict.measure), alpha=f"{report.verdict.alpha:g}")
+
+
+def engines(report: Report, w: Wording) -> tuple[str, ...]:
+    """Which backend ran each model."""
+    found = dict.fromkeys(str(engine) for system in report.result.weighed for engine in system.engines)
+    return tuple(w("text.engine", engine=engine) for engine in found)
 
 
 def needed(report: Report, w: Wording) -> tuple[str, ...]:

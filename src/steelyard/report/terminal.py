@@ -1,113 +1,41 @@
-"""A judged result as a table for the terminal."""
+"""Tables and lines on a terminal, set with rich."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Literal
+
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as Grid
 from rich.text import Text
 
-from steelyard.bench.evaluation.judgement import Judgement
-from steelyard.bench.evaluation.outcome import IN_GROUP, MARGIN
-from steelyard.bench.evaluation.result import Result
-from steelyard.stats.intervals import Interval
+from steelyard.report.table import Block, Line, Table
 
-_TITLES = {"top1": "Top-1", IN_GROUP: "in group", "mrr": "MRR", "map": "MAP"}
-_DISTRACTORS = ("lookalike", "contrary", "neighbour", "other")
+_STYLES = {"plain": "", "strong": "bold", "quiet": "dim", "heading": "bold"}
 
 
-def print_verdict(out: Console, result: Result, judgement: Judgement) -> None:
-    """Prints the table, who fooled whom, and the verdict in words."""
-    verdict = judgement.verdict
-    out.print(main_table(result, judgement))
-    caption = "95 % intervals in points; systems that share a letter cannot be told apart"
-    out.print(f"{caption} (paired permutation test, Holm, alpha {verdict.alpha:g}).", style="dim")
-    if judgement.winners:
-        out.print()
-        out.print(winners_table(judgement))
-    if len(judgement.categories) > 1:
-        out.print()
-        out.print(category_table(judgement))
-    out.print()
-    out.print(Text(verdict.sentence, style="bold"), soft_wrap=True)
-    for line in (*judgement.needed, *_remarks(result, judgement)):
-        out.print(Text(line), soft_wrap=True)
+def print_blocks(out: Console, blocks: Iterable[Block]) -> None:
+    """Prints tables and lines in their order, an empty line between a table and what stands before it."""
+    before: Block | None = None
+    for block in blocks:
+        if before is not None and (isinstance(block, Table) or (isinstance(block, Line) and block.tone == "heading")):
+            out.print()
+        if isinstance(block, Table):
+            out.print(grid(block))
+        else:
+            out.print(Text(block.text, style=_STYLES[block.tone]), soft_wrap=True)
+        before = block
 
 
-def main_table(result: Result, judgement: Judgement) -> Table:
-    """Systems best first: the judged measure with its interval and letters, then the other measures."""
-    verdict = judgement.verdict
-    suite = result.suite
-    title = f"{suite.name} {suite.version}".strip() + f": {suite.queries} queries, {suite.documents:,} documents"
-    table = Table(title=title, box=None, title_justify="left", title_style="bold", pad_edge=False)
-    table.add_column("system", overflow="fold")
-    others = [m for m in judgement.figures if m not in (verdict.measure, MARGIN)]
-    table.add_column(_title(verdict.measure), justify="right", no_wrap=True)
-    table.add_column("95 %", justify="center", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for measure in others:
-        table.add_column(_title(measure), justify="right", no_wrap=True)
-    for name, figure in judgement.figures[verdict.measure].items():
-        cells = [_points(judgement.figures[m][name]) for m in others]
-        table.add_row(Text(name), _points(figure), _range(figure), verdict.letters[name], *cells)
-    for system in result.systems:
-        if system.error:
-            table.add_row(Text(system.name), "failed", "", "", *[""] * len(others))
-    return table
-
-
-def winners_table(judgement: Judgement) -> Table:
-    """What stood first, in percent of the queries."""
-    table = Table(
-        title="What stood first, % of queries", box=None, title_justify="left", title_style="bold", pad_edge=False
-    )
-    table.add_column("system", overflow="fold")
-    for kind in ("positive", *_DISTRACTORS, "none"):
-        table.add_column(kind, justify="right")
-    for name, shares in judgement.winners.items():
-        table.add_row(Text(name), *(f"{100 * shares.get(k, 0):.1f}" for k in ("positive", *_DISTRACTORS, "none")))
-    return table
-
-
-def category_table(judgement: Judgement) -> Table:
-    """The judged measure within each category, in points with half the interval's width."""
-    names = list(judgement.verdict.figures)
-    title = f"{_title(judgement.verdict.measure)} by category"
-    table = Table(title=title, box=None, title_justify="left", title_style="bold", pad_edge=False)
-    table.add_column("category")
-    table.add_column("n", justify="right")
-    for name in names:
-        table.add_column(Text(name), justify="right", overflow="fold")
-    for category, figures in sorted(judgement.categories.items()):
-        n = max(f.n for f in figures.values())
-        table.add_row(
-            category, str(n), *(f"{_points(figures[s])} ±{50 * (figures[s].high - figures[s].low):.0f}" for s in names)
-        )
-    return table
-
-
-def _remarks(result: Result, judgement: Judgement) -> list[str]:
-    lines = [result.note] if result.note else []
-    if judgement.skipped:
-        lines.append(f"{len(judgement.skipped)} queries have no relevant document and count nowhere.")
-    if not result.complete:
-        lines.append("This run was interrupted; the systems shown are whole.")
-    lines += dict.fromkeys(f"Engine: {engine}" for system in result.weighed for engine in system.engines)
-    for system in result.systems:
-        lines += [f"{system.name}: {note}" for note in system.notes]
-        if system.error:
-            lines.append(f"{system.name} failed: {system.error}")
-        if system.cache.trouble:
-            lines.append(f"{system.name}: {system.cache.trouble}")
-    return lines + [f"{result.suite.name}: {finding}" for finding in result.suite.findings]
-
-
-def _title(measure: str) -> str:
-    return _TITLES.get(measure, measure)
-
-
-def _points(figure: Interval) -> str:
-    return f"{100 * figure.estimate:.1f}"
-
-
-def _range(figure: Interval) -> str:
-    return f"{100 * figure.low:.1f}-{100 * figure.high:.1f}"
+def grid(table: Table) -> Grid:
+    """A table as rich sets it: spreads short, figures to the right, texts of users never taken for markup."""
+    made = Grid(title=Text(table.title) if table.title else None, box=None, title_justify="left", pad_edge=False)
+    made.title_style = "bold"
+    for column in table.columns:
+        justify: Literal["left", "right"] = "left" if column.is_words else "right"
+        wraps = column.is_words or table.across == "system"
+        title = Text(column.narrow or column.title)
+        made.add_column(title, justify=justify, no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
+    for i, row in enumerate(table.texts(narrow=True)):
+        made.add_row(*map(Text, row), style="bold" if i in table.strong else "")
+    return made

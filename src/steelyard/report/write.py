@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from steelyard.errors import ResultError, UsageError
 from steelyard.files import write_atomic
 from steelyard.report.content import Report
-from steelyard.report.wording import Wording
+from steelyard.wording.words import Wording
 
 Format = Literal["html", "md", "csv", "png", "svg"]
 FORMATS: tuple[Format, ...] = get_args(Format)

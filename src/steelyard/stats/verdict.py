@@ -1,4 +1,4 @@
-"""The verdict: which differences between systems are real, in numbers and in plain English.
+"""The verdict: which differences between systems are real, in numbers and in words.
 
 Legend: ``s`` systems, ``n`` queries, ``m`` pairs of systems.
 """
@@ -19,6 +19,8 @@ from steelyard.stats.groups import groups, letters
 from steelyard.stats.intervals import Interval, bootstrap_means, interval, newcombe, wilson
 from steelyard.stats.paired import PERMUTATIONS, PairedTest, paired_tests
 from steelyard.stats.power import smallest_difference, smallest_mean_difference
+from steelyard.wording.numbers import difference_text, measure_format, p_value
+from steelyard.wording.words import Said, measure_name, say
 
 Floats = NDArray[np.float64]
 
@@ -49,24 +51,15 @@ class Comparison:
     points: bool = True
 
     @property
-    def sentence(self) -> str:
-        """One sentence in plain English."""
-        range_ = f"95 % interval {self._amount(self.low)} to {self._amount(self.high)}"
-        p = f"p {_p(self.p_holm)} after correction"
-        unit = f"points of {self.measure}" if self.points else f"of {self.measure}"
-        if self.distinguishable:
-            return f"{self.a} is ahead of {self.b} by {self._amount(self.difference)} {unit} ({range_}, {p})."
-        if self.difference == 0:
-            return (
-                f"{self.a} and {self.b} cannot be told apart by {self.measure}: their means are equal ({range_}, {p})."
-            )
-        return (
-            f"{self.a} and {self.b} cannot be told apart by {self.measure}: a difference of "
-            f"{self._amount(self.difference)}{' points' if self.points else ''} may be luck ({range_}, {p})."
-        )
-
-    def _amount(self, value: float) -> str:
-        return f"{100 * value:.1f}" if self.points else f"{value:.3g}"
+    def sentence(self) -> Said:
+        """One sentence."""
+        style = measure_format(points=self.points, signed=True)
+        key = "ahead" if self.distinguishable else "same_mean" if self.difference == 0 else "open"
+        return say(
+            f"pair.{key}", a=self.a, b=self.b, measure=measure_name(self.measure),
+            amount=difference_text(self.difference, points=self.points), ends=style.range(self.low, self.high),
+            p=p_value(self.p_holm),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,27 +102,30 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """The whole verdict in one or two sentences."""
-        real = sum(c.distinguishable for c in self.comparisons)
-        first = self.groups[0] if self.groups else ()
+        """The whole verdict in one or two sentences, in English."""
+        return " ".join(filter(None, (self.headline, self.reach)))
+
+    @property
+    def headline(self) -> Said:
+        """Which systems rank first, in one sentence."""
+        measure, first = measure_name(self.measure), self.groups[0] if self.groups else ()
         if not self.comparisons:
-            head = f"Only one system was weighed by {self.measure}."
-        elif not real:
-            head = f"By {self.measure}, none of the {len(self.figures)} systems can be told apart on {self.n} queries."
-        elif len(first) == 1:
-            head = f"{first[0]} is ahead of every other system by {self.measure} on {self.n} queries."
-        else:
-            head = f"The best by {self.measure} on {self.n} queries cannot be told apart: {', '.join(first)}."
-        return f"{head} {self._reach()}" if self.comparisons else head
+            return say("verdict.one", measure=measure)
+        if not any(c.distinguishable for c in self.comparisons):
+            return say("verdict.all_alike", measure=measure, count=len(self.figures), n=self.n)
+        if len(first) == 1:
+            return say("verdict.one_ahead", best=first[0], measure=measure, n=self.n)
+        return say("verdict.best_group", measure=measure, n=self.n, names=first)
 
-    def _reach(self) -> str:
+    @property
+    def reach(self) -> str:
+        """The minimum detectable difference of so many queries; empty for one system."""
+        if not self.comparisons:
+            return ""
         if self.detectable is None:
-            return "So few queries, or such equal systems, cannot show any difference."
-        amount = f"{100 * self.detectable:.1f} points" if self._points() else f"{self.detectable:.3g}"
-        return f"This many queries show a true difference of {amount} four times in five, smaller ones less often."
-
-    def _points(self) -> bool:
-        return all(c.points for c in self.comparisons)
+            return say("verdict.no_reach")
+        amount = difference_text(self.detectable, points=all(c.points for c in self.comparisons))
+        return say("verdict.reach", amount=amount, n=self.n)
 
 
 def judge(values: Mapping[str, Mapping[str, float]], measure: str, *, alpha: float = 0.05, seed: int = 0) -> Verdict:
@@ -246,7 +242,3 @@ def _detectable(matrix: Floats, differences: Floats) -> float | None:
     if bool(((matrix == 0) | (matrix == 1)).all()):
         return smallest_difference(n, float((differences != 0).mean())).difference
     return smallest_mean_difference(n, float(np.sqrt(differences.var(axis=1, ddof=1).mean()))) if n > 1 else None
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}" if p < 0.1 else f"= {p:.2f}"

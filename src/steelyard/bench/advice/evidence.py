@@ -13,6 +13,7 @@ from steelyard.bench.evaluation.result import Result
 from steelyard.cost.figure import Figure
 from steelyard.models.recipe import Recipe
 from steelyard.retrieval.expression import Leaf
+from steelyard.wording.numbers import COST, p_value
 
 MARGIN = 0.05
 
@@ -133,13 +134,8 @@ def in_words(a: PairedDifference, measure: str) -> str:
     """One comparison with its interval."""
     return (
         f"{a.name} less {a.base}: {100 * a.difference:+.1f} points of {measure} "
-        f"({100 * a.low:+.1f} to {100 * a.high:+.1f}, p {probability(a.p_holm)}, {a.n} queries)"
+        f"({100 * a.low:+.1f} to {100 * a.high:+.1f}, p {p_value(a.p_holm)}, {a.n} queries)"
     )
-
-
-def probability(p: float) -> str:
-    """A p-value for a reader."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def cost_in_words(facts: SystemMetadata, names: Sequence[str]) -> str:
@@ -150,7 +146,7 @@ def cost_in_words(facts: SystemMetadata, names: Sequence[str]) -> str:
 
 def range_(figure: Figure) -> str:
     """A figure with the range of its rounds."""
-    return f"{figure.value:.3g} [{figure.low:.3g}-{figure.high:.3g}]"
+    return COST.spread(figure.value, figure.low, figure.high)
 
 
 def _is_whole(leaf: Leaf, recipe: Recipe) -> bool:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from steelyard.bench.advice.evidence import probability
 from steelyard.bench.advice.scenario import Limits, Scenario
 from steelyard.bench.advice.system_metadata import COSTS, SystemMetadata, facts_of
 from steelyard.bench.evaluation.against import PairedDifference, compare_with, mean
@@ -24,6 +23,8 @@ from steelyard.cost.figure import Figure, differ
 from steelyard.errors import ResultError
 from steelyard.models.recipe import Published
 from steelyard.stats.intervals import Interval
+from steelyard.wording.numbers import CHANGE, POINTS, p_value, short
+from steelyard.wording.words import measure_name, say
 
 
 @dataclass(frozen=True)
@@ -135,27 +136,29 @@ def _candidate(facts: SystemMetadata, result: Result, measure: str, scenario: Sc
 
 def breaks(facts: SystemMetadata, scenario: Scenario, limits: Limits) -> tuple[str, ...]:
     """Every limit that a system breaks or that cannot be checked, with the figure."""
-    found = []
+    found: list[str] = []
     for name in ("p95_ms", "memory_gb", "storage_gb"):
         most, figure = getattr(limits, name), COSTS[name].read(facts)
         if most is not None and (figure is None or figure.value > most):
-            known = "not measured" if figure is None else f"{figure.value:.3g}"
-            found.append(f"{COSTS[name].title}: {known}, the limit is {most:g}")
+            known = say("advice.not_measured") if figure is None else short(figure.value)
+            found.append(say("advice.limit", what=COSTS[name].title, known=known, limit=f"{most:g}"))
     if limits.dimension is not None and (facts.dimension is None or facts.dimension > limits.dimension):
-        found.append(f"dimensions: {facts.dimension or 'not known'}, the limit is {limits.dimension}")
+        known = str(facts.dimension or "") or say("advice.not_known")
+        found.append(say("advice.dimension_limit", known=known, limit=limits.dimension))
     if limits.licences:
         allowed = {name.casefold() for name in limits.licences}
         wrong = [name for name in facts.licences if name.casefold() not in allowed]
-        wrong += [f"not known of {part}" for part in facts.unknown]
+        wrong += [say("advice.licence_unknown", part=part) for part in facts.unknown]
         if wrong:
-            found.append(f"licence: {', '.join(wrong)}")
+            found.append(say("advice.licence", names=tuple(wrong)))
     missing = facts.lacks(limits.languages)
     if missing or (limits.languages and facts.unknown):
+        unknown = "" if missing else facts.unknown[0]
         found.append(
-            f"languages: lacks {', '.join(missing)}" if missing else f"languages of {facts.unknown[0]}: not known"
+            say("advice.languages_unknown", part=unknown) if unknown else say("advice.languages", names=missing)
         )
     if scenario.instruction and not facts.takes_instruction:
-        found.append("takes no instruction")
+        found.append(say("advice.no_instruction"))
     return tuple(found)
 
 
@@ -211,34 +214,36 @@ def _choose(candidates: Sequence[Candidate], scenario: Scenario) -> tuple[Candid
 
 def _nobody(left_out: Sequence[Candidate]) -> str:
     best = left_out[0]
-    return f"No system keeps the limits; of the best, {best.name}: {'; '.join(best.left_out)}."
+    return say("advice.nobody", best=best.name, why=best.left_out)
 
 
 def _reason(choice: Candidate, compared: Sequence[Candidate], narrowed: Sequence[str], measure: str) -> str:
     same = [c.name for c in tied(compared) if c is not choice]
+    named = measure_name(measure)
     if len(compared) == 1:
-        return f"{choice.name} is the only system that keeps the limits."
+        return say("advice.only", name=choice.name)
     if not same:
-        return f"{choice.name} is ahead of every other system that keeps the limits by {measure}."
-    group = f"{choice.name} cannot be told from {_some(same)} by {measure}"
+        return say("advice.ahead", name=choice.name, measure=named)
     if not narrowed:
-        return f"{group}, nor by the costs that are known, and has the highest mean of them."
-    figures = ", ".join(f"{choice.costs[n].value:.3g} {COSTS[n].title}" for n in narrowed)
-    return f"{group}: not distinguishable, so take the cheaper ({figures})."
+        return say("advice.tied", name=choice.name, others=_some(same), measure=named)
+    figures = tuple(say("advice.figure", number=short(choice.costs[n].value), what=COSTS[n].title) for n in narrowed)
+    return say("advice.tied_costs", name=choice.name, others=_some(same), measure=named, figures=figures)
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _some(names: Sequence[str]) -> str | tuple[str, ...]:
+    if len(names) <= 3:
+        return tuple(names)
+    return say("advice.more_names", names=tuple(names[:3]), count=len(names) - 3)
 
 
 def _gives_up(choice: Candidate, compared: Sequence[Candidate], scenario: Scenario, measure: str) -> tuple[str, ...]:
-    found = []
+    found: list[str] = []
     against = choice.against_best
     if against and against.difference < 0:
         found.append(
-            f"{-100 * against.difference:.1f} points of {measure} to {against.base} "
-            f"(95 % interval {-100 * against.high:.1f} to {-100 * against.low:.1f}, p {probability(against.p_holm)})"
-        )
+            say("advice.points_to", points=POINTS.number(-against.difference), measure=measure_name(measure),
+                base=against.base, ends=CHANGE.range(-against.high, -against.low), p=p_value(against.p_holm))
+        )  # fmt: skip
     for name in scenario.costs:
         others = [c for c in compared if name in c.costs and c.front]
         if name not in choice.costs or not others:
@@ -246,43 +251,38 @@ def _gives_up(choice: Candidate, compared: Sequence[Candidate], scenario: Scenar
         cheapest = max(others, key=lambda c: _goodness(name, c))
         if cheapest.name != choice.name and differ(cheapest.costs[name], choice.costs[name]):
             ours, theirs = choice.costs[name].value, cheapest.costs[name].value
-            found.append(f"{cheapest.name}'s {_amount(theirs)} {COSTS[name].title}: its own is {_amount(ours)}")
+            what = COSTS[name].title
+            found.append(say("advice.cost_to", name=cheapest.name, theirs=short(theirs), what=what, ours=short(ours)))
     return tuple(found)
-
-
-def _amount(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _cautions(
     choice: Candidate | None, compared: Sequence[Candidate], asked: tuple[Scenario, Limits, str], result: Result
 ) -> tuple[str, ...]:
     scenario, limits, measure = asked
-    found = [] if choice is None else _unproved(choice, compared, measure, result)
+    found: list[str] = [] if choice is None else _unproved(choice, compared, measure, result)
     measured = any(s.costs for s in result.weighed)
     for name in scenario.costs if measured else ():
         without = [c.name for c in compared if name not in c.costs]
         if without and len(without) == len(compared):
-            found.append(f"{COSTS[name].title}: not known of any system, so it decides nothing")
+            found.append(say("advice.cost_unknown", what=COSTS[name].title))
         elif without:
-            found.append(f"{COSTS[name].title}: not known of {_some(without)}, which counts against them")
+            found.append(say("advice.cost_missing", what=COSTS[name].title, names=_some(without)))
     if compared and not measured:
-        found.append("costs were not measured: steelyard costs --into RESULT")
+        found.append(say("advice.no_costs"))
     if choice and limits.p95_ms and "p95_ms" in choice.costs and choice.costs["p95_ms"].high > limits.p95_ms:
-        found.append(f"a round of {choice.name} was above the latency limit ({choice.costs['p95_ms'].high:.3g} ms)")
+        found.append(say("advice.above_limit", name=choice.name, number=short(choice.costs["p95_ms"].high)))
     return (*found, scenario.note) if scenario.note else tuple(found)
 
 
 def _unproved(choice: Candidate, compared: Sequence[Candidate], measure: str, result: Result) -> list[str]:
     """How much better the systems that were passed over may still be, and whether any of them is good at all."""
-    found = []
+    found: list[str] = []
     others = [c.name for c in tied(compared) if c is not choice]
     ahead = max(compare_with(result, choice.name, others, measure), key=lambda a: a.high, default=None)
     if ahead and ahead.high > 0:
-        found.append(
-            f"{ahead.n} queries do not exclude that {ahead.name} is {100 * ahead.high:.1f} points better than "
-            f"{choice.name}: more queries could"
-        )
+        points = POINTS.number(ahead.high)
+        found.append(say("advice.unproved", n=ahead.n, name=ahead.name, points=points, choice=choice.name))
     if max(c.figure.low for c in compared) <= 0:
-        found.append(f"by {measure}, no system is known to be right on any query: none of them may fit these texts")
+        found.append(say("advice.none_right", measure=measure_name(measure)))
     return found

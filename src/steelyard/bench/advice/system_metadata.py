@@ -13,6 +13,7 @@ from steelyard.errors import SteelyardError
 from steelyard.models.recipe import Published, Recipe
 from steelyard.retrieval.expression import Fuse, Leaf, Node, Rerank, leaves, parse, single_options
 from steelyard.retrieval.vocabulary import BM25, MAXSIM, MAXSIM_MODEL, check, late_recipe, recipe_of
+from steelyard.wording.words import say
 
 
 @dataclass(frozen=True)
@@ -78,17 +79,26 @@ def exactly(value: float) -> Figure:
 
 @dataclass(frozen=True)
 class Cost:
-    """One kind of cost.
+    """One kind of cost; its words are ``costs.KEY``, ``narrow.KEY`` and ``amount.KEY`` of the wording.
 
     Attributes:
-        title: with its unit, for a reader.
+        key: names it in scenarios, CSV and wording.
         read: the figure; None where it is not known.
         more: whether more of it is better.
+        listed: whether tables of costs have it.
+        drawn: whether the page draws it.
     """
 
-    title: str
+    key: str
     read: Callable[[SystemMetadata], Figure | None]
     more: bool = False
+    listed: bool = True
+    drawn: bool = True
+
+    @property
+    def title(self) -> str:
+        """What comes behind a number in a sentence: its unit, and of what."""
+        return say(f"amount.{self.key}")
 
 
 def _measured(
@@ -105,15 +115,22 @@ def _storage(facts: SystemMetadata) -> Figure | None:
     return None if facts.storage_gb is None else exactly(facts.storage_gb)
 
 
-COSTS: Mapping[str, Cost] = {
-    "p50_ms": Cost("ms a query (p50)", _measured(lambda c: c.query.p50 if c.query else None)),
-    "p95_ms": Cost("ms a query (p95)", _measured(lambda c: c.query.p95 if c.query else None)),
-    "texts_per_second": Cost("texts/s", _measured(lambda c: c.texts_per_second), more=True),
-    "memory_gb": Cost("GB of memory", _measured(lambda c: c.gpu_bytes or c.peak_rss_bytes, 1e-9)),
-    "storage_gb": Cost("GB of vectors a million documents", _storage),
-    "load_s": Cost("s to load", _measured(lambda c: c.load_seconds)),
-    "million_texts": Cost("for a million texts", _measured(lambda c: c.bill.million_texts if c.bill else None)),
-}
+_KINDS = (
+    Cost("load_s", _measured(lambda c: c.load_seconds)),
+    Cost("cold_load_s", _measured(lambda c: c.cold_load_seconds), drawn=False),
+    Cost("process_gb", _measured(lambda c: c.peak_rss_bytes, 1e-9)),
+    Cost("gpu_gb", _measured(lambda c: c.gpu_bytes, 1e-9)),
+    Cost("memory_gb", _measured(lambda c: c.gpu_bytes or c.peak_rss_bytes, 1e-9), listed=False),
+    Cost("p50_ms", _measured(lambda c: c.query.p50 if c.query else None)),
+    Cost("p95_ms", _measured(lambda c: c.query.p95 if c.query else None)),
+    Cost("p99_ms", _measured(lambda c: c.query.p99 if c.query else None), drawn=False),
+    Cost("texts_per_second", _measured(lambda c: c.texts_per_second), more=True),
+    Cost("storage_gb", _storage),
+    Cost("million_texts", _measured(lambda c: c.bill.million_texts if c.bill else None)),
+    Cost("million_tokens", _measured(lambda c: c.bill.million_tokens if c.bill else None)),
+)
+COSTS: Mapping[str, Cost] = {cost.key: cost for cost in _KINDS}
+"""Every kind of cost, in the order tables show them; a further one is an entry here and its words."""
 
 
 def _parsed(name: str) -> Node | None:
