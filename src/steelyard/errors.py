@@ -92,6 +92,20 @@ class MissingExtraError(SteelyardError):
         super().__init__(f"{what} needs a package that is not installed. Install it with:\n  {install}")
 
 
+def install_line(extra: str) -> str:
+    """The command line that installs one of this package's extras, from the folder it was installed from if it was."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+    from urllib.parse import unquote, urlsplit
+
+    try:
+        origin = json.loads(distribution("steelyard").read_text("direct_url.json") or "{}").get("url", "")
+    except (PackageNotFoundError, ValueError):
+        origin = ""
+    where = unquote(urlsplit(origin).path) if origin.startswith("file:") else "steelyard"
+    return f"pip install '{where}[{extra}]'"
+
+
 class ModelError(SteelyardError):
     """A model's recipe or weights."""
 

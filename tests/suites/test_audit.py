@@ -72,6 +72,7 @@ def test_every_problem_is_found():
         "e": " ",
         "l": long,
         "l2": long,
+        "n": "NaN",
     }
     judgements = {"q1": {"a": 1, "gone": 1}, "q2": {"b": 0}, "stranger": {"b": 1}}
     made = suite(documents, judgements, ("q1", "q2", "q3"))

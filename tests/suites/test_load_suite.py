@@ -220,9 +220,12 @@ FOLDER_ERRORS = [
     (BEIR | {"qrels/test.tsv": "query-id\tcorpus-id\tscore\nq1\td1\t1.5\n"}, "grade '1.5' is not a whole number"),
     (BEIR | {"qrels/test.tsv": "query-id\tcorpus-id\tscore\nq1\td1\t99999\n"}, "grade 99999 is beyond 1000"),
     (BEIR | {"corpus.jsonl": BEIR["corpus.jsonl"] * 2}, "corpus.jsonl:3: duplicate document id 'd1', first on line 1"),
-    (BEIR | {"corpus.jsonl": jsonl({"_id": "d1", "text": None})}, "corpus.jsonl:1: no field 'document'"),
+    (BEIR | {"corpus.jsonl": jsonl({"_id": "d1", "text": None})}, "corpus.jsonl:1: field 'text' is null; fill it"),
     (BEIR | {"corpus.jsonl": jsonl({"_id": True, "text": "x"})}, "field 'document_id' is a truth value"),
-    (TABLES | {"queries.csv": 'id,text\n1,"open\n'}, "is not CSV (unexpected end of data)"),
+    (
+        TABLES | {"queries.csv": 'id,text\n1,"open\n'},
+        "is not CSV (unexpected end of data; a double quote is open at the end)",
+    ),
     (TABLES | {"queries.csv": "id,text,id\n1,a,2\n"}, "the header names a column twice: 'id'"),
 ]
 

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from steelyard.cli.codes import code_of
 from steelyard.cli.costs import CostOptions
 from steelyard.cli.output import progress_bar, show, write_json
+from steelyard.cli.reading import ReadingOptions
 
 if TYPE_CHECKING:
     from steelyard.bench.evaluation.result import Result
@@ -39,6 +40,7 @@ class ClaimOptions:
         out: the result file; `results/claims-SUITE.json` when left out.
         cache: keep vectors and scores for the next run.
         json: print one JSON document instead of text.
+        reading: how your own files are read.
         costs: how to measure costs, for the claims that need them.
     """
 
@@ -54,6 +56,7 @@ class ClaimOptions:
     out: Path | None = None
     cache: bool = True
     json: bool = False
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     costs: CostOptions = field(default_factory=CostOptions)
 
 
@@ -115,14 +118,13 @@ def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOpti
     from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
     from steelyard.cli.sweep import read_lines
     from steelyard.measures.names import DEFAULT_MEASURES
-    from steelyard.suites.registry import open_suite
 
     needed = needs(numbers)
     systems = read_systems(asked.systems or DEFAULT_SYSTEMS)
     instructions = read_lines(asked.instructions) if asked.instructions else ()
     nodes = with_variants(systems, needed, dimensions, instructions)
     costs = asked.costs.config()
-    suite = open_suite(asked.suite)
+    suite = asked.reading.open(asked.suite)
     path = asked.out or Path("results") / f"claims-{Path(suite.name).stem}.json"
     measures = tuple(dict.fromkeys([asked.measure, *DEFAULT_MEASURES]))
     cache = VectorCache(default_cache_path()) if asked.cache else None

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from steelyard.cli.codes import code_of
 from steelyard.cli.output import Lang, progress_bar, show, wording, write_json
+from steelyard.cli.reading import ReadingOptions
 
 if TYPE_CHECKING:
     from steelyard.bench.costing.costs import CostConfig
@@ -71,6 +72,7 @@ def costs(
     lang: Lang | None = None,
     json: bool = False,
     options: CostOptions | None = None,
+    reading: ReadingOptions | None = None,
 ) -> int:
     """Measure what systems take to run: load, memory, latency, throughput, storage, and an endpoint under load.
 
@@ -90,7 +92,6 @@ def costs(
     from steelyard.errors import UsageError
     from steelyard.report.costs import cost_blocks
     from steelyard.report.table import Line
-    from steelyard.suites.registry import open_suite
 
     config = (options or CostOptions()).config()
     stored = load(into) if into else None
@@ -99,7 +100,7 @@ def costs(
         raise UsageError("name one system or more, e.g. steelyard costs e5-small bm25, or a result with --into FILE")
     nodes = read_systems(asked)
     with progress_bar(quiet=json) as watcher:
-        costed = measure_costs(nodes, open_suite(suite), config, watcher)
+        costed = measure_costs(nodes, (reading or ReadingOptions()).open(suite), config, watcher)
     if stored and into:
         save(with_costs(stored, costed), into)
     if json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App
 
 from steelyard.cli.output import console, write_json
+from steelyard.cli.reading import ReadingOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +50,7 @@ def list_suites(*, json: bool = False) -> int:
 
 
 @app.command
-def show(name: str, *, examples: int = 2, json: bool = False) -> int:
+def show(name: str, *, examples: int = 2, json: bool = False, reading: ReadingOptions | None = None) -> int:
     """Show a suite's card, its counts, some examples, and what looks wrong in it.
 
     Args:
@@ -57,17 +58,16 @@ def show(name: str, *, examples: int = 2, json: bool = False) -> int:
         examples: groups or queries to print.
         json: print one JSON document instead of lines.
     """
-    from steelyard.suites.audit import audit
+    from steelyard.suites.audit import remarks
     from steelyard.suites.labelled_tiers import LABELLED
-    from steelyard.suites.registry import open_suite
 
     if name.partition(":")[0] in LABELLED:
         _show_labelled(name, examples, json=json)
         return 0
-    suite = open_suite(name)
-    findings = [str(f) for f in audit(suite).findings]
+    suite = (reading or ReadingOptions()).open(name)
+    findings = remarks(suite)
     if json:
-        write_json(_summary(suite) | {"findings": findings})
+        write_json(_summary(suite) | {"findings": list(findings)})
         return 0
     out = console()
     for key, value in _summary(suite).items():
@@ -76,28 +76,49 @@ def show(name: str, *, examples: int = 2, json: bool = False) -> int:
         out.print("\n" + suite.card.text.strip(), markup=False, soft_wrap=True)
     _print_examples(out, suite, examples)
     for finding in findings:
-        out.print(f"looks wrong: {finding}", markup=False, soft_wrap=True)
+        out.print(f"note: {finding}", markup=False, soft_wrap=True)
     return 0
 
 
 @app.command
-def check(file: str, *, json: bool = False) -> int:
-    """Check a trap file of your own by the rules that the built-in suites keep.
+def check(file: str, *, json: bool = False, reading: ReadingOptions | None = None) -> int:
+    """Check files of your own: how they are read, and what looks wrong in them.
 
-    Ends with exit code 3 when a hard rule is broken; see docs/writing-traps.md.
+    A trap file is checked by the rules that the built-in suites keep; see docs/writing-traps.md. Ends with exit code
+    3 when the files cannot be read, or a hard rule is broken.
 
     Args:
-        file: a trap file in JSON Lines, or the name of a built-in suite.
+        file: your own folder or file, or the name of a built-in suite.
         json: print one JSON document instead of lines.
     """
+    from steelyard.suites.load import holds_traps
+    from steelyard.suites.registry import built_in_path
     from steelyard.suites.trapcheck import check_traps
 
+    if built_in_path(file) is None and not holds_traps(file):
+        return _check_texts(file, reading or ReadingOptions(), json=json)
     report = check_traps(file)
     if json:
         write_json(report.to_dict())
     else:
         console().print(report.as_text(), markup=False, soft_wrap=True)
     return 0 if report.passed else BAD_DATA
+
+
+def _check_texts(file: str, reading: ReadingOptions, *, json: bool) -> int:
+    from steelyard.suites.audit import remarks
+
+    suite = reading.open(file)
+    found = remarks(suite)
+    if json:
+        write_json(_summary(suite) | {"findings": list(found)})
+        return 0
+    out = console()
+    counts = f"{len(suite.queries):,} queries, {len(suite.documents):,} documents"
+    out.print(f"{suite.name}: {suite.card.source}; {counts}", markup=False, soft_wrap=True)
+    for line in found or ("nothing looks wrong",):
+        out.print(f"  {line}", markup=False, soft_wrap=True)
+    return 0
 
 
 def _show_labelled(name: str, examples: int, *, json: bool) -> None:

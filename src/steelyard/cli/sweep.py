@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from steelyard.cli.codes import code_of
 from steelyard.cli.output import Lang, progress_bar, show, wording, write_json
+from steelyard.cli.reading import ReadingOptions
 
 if TYPE_CHECKING:
     from steelyard.bench.evaluation.sweep import Axes
@@ -39,6 +40,7 @@ class SweepOptions:
         seed: of every random draw.
         lang: en or zh; that of your locale when left out.
         json: print the result document instead of the table.
+        reading: how your own files are read.
     """
 
     dims: Annotated[str, Parameter(name=["--dims", "--dimensions"])] = ""
@@ -55,6 +57,7 @@ class SweepOptions:
     seed: int = 20260
     lang: Lang | None = None
     json: bool = False
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
 
 
 def sweep(system: str, *, options: SweepOptions | None = None) -> int:
@@ -73,7 +76,6 @@ def sweep(system: str, *, options: SweepOptions | None = None) -> int:
     from steelyard.measures.names import DEFAULT_MEASURES, parse_measure
     from steelyard.report.sweep_view import sweep_blocks
     from steelyard.report.table import Line
-    from steelyard.suites.registry import open_suite
 
     asked = options or SweepOptions()
     measure = str(parse_measure(asked.measure))
@@ -81,7 +83,7 @@ def sweep(system: str, *, options: SweepOptions | None = None) -> int:
     if len(bases) != 1:
         raise UsageError(f"sweep takes one system, and {system} stands for {len(bases)}; weigh takes them all")
     nodes = variants(bases[0], read_axes(asked, bases[0]))
-    texts = open_suite(asked.suite)
+    texts = asked.reading.open(asked.suite)
     path = asked.out or Path("results") / f"sweep-{Path(texts.name).stem}.json"
     config = WeighConfig(
         measures=tuple(dict.fromkeys([measure, *DEFAULT_MEASURES])),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from cyclopts import Parameter
 
 from steelyard.cli.codes import code_of
 from steelyard.cli.output import Lang, console, progress_bar, show, wording, write_json
+from steelyard.cli.reading import ReadingOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,6 @@ class WeighOptions:
 
     Attributes:
         suite: a name of `steelyard suites`, or your own folder or file (BEIR, TREC, JSONL, CSV, Parquet, plain text).
-        map_columns: your file's columns, as `query=question,document=answer`.
         measures: comma-separated, the first is judged: top1, hit@k, recall@k, P@k, mrr, ndcg@k, map.
         depth: hits asked of every system.
         seed: of every random draw.
@@ -40,10 +40,10 @@ class WeighOptions:
         costs: measure load, memory, latency and throughput as well, each system in processes of its own.
         lang: en or zh; that of your locale when left out.
         json: print the result document instead of the table.
+        reading: how your own files are read.
     """
 
     suite: str = "zh-traps"
-    map_columns: Annotated[str, Parameter(name="--map")] = ""
     measures: str = ""
     depth: int = 100
     seed: int = 20260
@@ -53,6 +53,7 @@ class WeighOptions:
     costs: bool = False
     lang: Lang | None = None
     json: bool = False
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
 
 
 def weigh(*systems: str, options: WeighOptions | None = None) -> int:
@@ -73,11 +74,10 @@ def weigh(*systems: str, options: WeighOptions | None = None) -> int:
     """
     from steelyard.bench.evaluation.runner import read_systems
     from steelyard.bench.evaluation.runner import weigh as run
-    from steelyard.suites.registry import open_suite
 
     asked = options or WeighOptions()
     nodes = read_systems(systems or DEFAULT_SYSTEMS)
-    texts = open_suite(asked.suite, mapping=_read_map(asked.map_columns))
+    texts = asked.reading.open(asked.suite)
     path = asked.out or Path("results") / f"{_file_name(texts.name)}.json"
     config = _config(texts, asked, path)
     previous = None if asked.fresh else _previous(path, texts, config)
@@ -96,7 +96,7 @@ def _config(texts: Suite, asked: WeighOptions, path: Path) -> WeighConfig:
     from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
     from steelyard.bench.evaluation.runner import WeighConfig
     from steelyard.measures.names import DEFAULT_MEASURES
-    from steelyard.suites.audit import audit
+    from steelyard.suites.audit import remarks
 
     names = tuple(m.strip() for m in asked.measures.replace("，", ",").split(",") if m.strip()) or DEFAULT_MEASURES
     return WeighConfig(
@@ -105,7 +105,7 @@ def _config(texts: Suite, asked: WeighOptions, path: Path) -> WeighConfig:
         seed=asked.seed,
         out=path,
         cache=VectorCache(default_cache_path()) if asked.cache else None,
-        findings=tuple(str(f) for f in audit(texts).findings),
+        findings=remarks(texts),
     )
 
 
@@ -142,15 +142,6 @@ def _show(result: Result, path: Path, w: Wording) -> None:
             console(stderr=True).print(f"{system.name} failed: {system.error}", markup=False, soft_wrap=True)
         return
     show([*verdict_blocks(compose(result), w), Line(""), Line(w("hint.result", path=path))])
-
-
-def _read_map(text: str) -> dict[str, str] | None:
-    from steelyard.errors import UsageError
-
-    pairs = [p.partition("=") for p in text.split(",") if p.strip()]
-    if any(not sep or not name.strip() or not column.strip() for name, sep, column in pairs):
-        raise UsageError(f"--map takes pairs as in query=question,document=answer, not {text!r}")
-    return {name.strip(): column.strip() for name, _, column in pairs} or None
 
 
 def _file_name(name: str) -> str:

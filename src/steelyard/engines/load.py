@@ -14,7 +14,7 @@ from typing import Literal, cast
 from steelyard.engines.builtin.packaged import with_checkpoint
 from steelyard.engines.packages import installed
 from steelyard.engines.protocol import Encoder, Reranker, SparseEncoder, TokenEncoder
-from steelyard.errors import MissingExtraError, UsageError
+from steelyard.errors import MissingExtraError, UsageError, install_line
 from steelyard.models.recipe import Recipe
 
 
@@ -48,7 +48,7 @@ class Backend:
         """
         if not self.ready():
             missing = ", ".join(m for m in self.needs if not installed(m))
-            raise MissingExtraError(f"model {recipe.name} ({missing})", f"pip install 'steelyard[{self.extra}]'")
+            raise MissingExtraError(f"model {recipe.name} ({missing})", install_line(self.extra))
         if self.checkpoint:
             recipe = with_checkpoint(recipe)
         module, _, name = self.target.partition(":")

@@ -9,7 +9,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-from steelyard.errors import MissingExtraError, WeightsError
+from steelyard.errors import MissingExtraError, WeightsError, install_line
 from steelyard.models.recipe import Recipe
 
 _SHAPES_THE_NUMBERS = {
@@ -39,7 +39,7 @@ def require(module: str, what: str, extra: str) -> Any:
         MissingExtraError: it is not installed; ``what`` says for the reader what needs it.
     """
     if not installed(module.partition(".")[0]):
-        raise MissingExtraError(what, f"pip install 'steelyard[{extra}]'")
+        raise MissingExtraError(what, install_line(extra))
     return importlib.import_module(module)
 
 

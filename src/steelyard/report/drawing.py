@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from steelyard.errors import MissingExtraError
+from steelyard.errors import MissingExtraError, install_line
 from steelyard.report.content import KINDS, Report
 from steelyard.stats.intervals import Interval
 from steelyard.wording.numbers import amount, span
 
-INSTALL = "pip install 'steelyard[report]'"
+INSTALL = install_line("report")
 FONT = "system-ui, 'Noto Sans', 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', 'DejaVu Sans', sans-serif"
 ROW = 26
 """Pixels of a row."""

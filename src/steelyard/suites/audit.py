@@ -15,7 +15,10 @@ OVER_LONG = 8_000
 """Characters; models read 512 to 32,768 tokens, and one token is about one to four characters."""
 SIMILAR = 0.8
 """Share of character trigrams in common from which an unjudged document is taken for a likely right answer."""
+FEW = 20
+"""Documents below which a good figure says little."""
 _SHOWN = 3
+_NULLS = frozenset({"nan", "null", "none", "nil", "n/a", "#n/a", "undefined"})
 
 
 class Problem(StrEnum):
@@ -29,6 +32,7 @@ class Problem(StrEnum):
     UNANSWERABLE_QUERIES = "queries without a relevant document, which no measure counts"
     EMPTY_TEXTS = "empty texts"
     LONG_TEXTS = f"texts of over {OVER_LONG:,} characters, which most models cut"
+    NULL_TEXTS = "texts that are a table's word for nothing (nan, null, #N/A), not a text"
     FALSE_NEGATIVES = "unjudged documents (nearly) identical to a relevant one: likely right answers counted as wrong"
 
 
@@ -75,9 +79,17 @@ def audit(suite: Suite) -> Audit:
     _judgements(suite, found)
     texts: list[Query | Document] = [*queries, *documents]
     found[Problem.EMPTY_TEXTS] = [t.id for t in texts if not t.text.strip()]
+    found[Problem.NULL_TEXTS] = [t.id for t in texts if t.text.strip().casefold() in _NULLS]
     found[Problem.LONG_TEXTS] = [t.id for t in texts if len(t.text) > OVER_LONG]
     found[Problem.FALSE_NEGATIVES] = _false_negatives(suite)
     return Audit(suite.name, tuple(AuditFinding(p, tuple(ids)) for p, ids in found.items() if ids))
+
+
+def remarks(suite: Suite) -> tuple[str, ...]:
+    """How the files of a suite were read and what looks wrong in it, in sentences for the record of a run."""
+    count = len(suite.documents)
+    few = f"{count} documents in all: any system finds the right one among so few" if count < FEW else ""
+    return (*suite.card.notes, *((few,) if few else ()), *map(str, audit(suite).findings))
 
 
 def _equal(pairs: Iterable[tuple[str, str]]) -> list[str]:

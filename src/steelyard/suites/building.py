@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import replace
 from pathlib import Path
 
 from steelyard.suites.findings import Findings, Place
+from steelyard.suites.joining import unjoined
 from steelyard.suites.suite import Card, Suite
 from steelyard.types import Document, Query, TrapKind
 
 HIGHEST_GRADE = 1000
 """What the ranking measures take; see :mod:`steelyard.measures.ranking`."""
+
+
+_USUAL_GRADE = 5
 
 
 class SuiteBuilder:
@@ -67,12 +72,28 @@ class SuiteBuilder:
             only: keep just these queries; all when None.
 
         Raises:
-            SuiteError: with everything that was found, or when there are no queries, documents or judgements.
+            SuiteError: with everything that was found, when there are no queries, documents or judgements, or when
+            they do not belong together.
         """
         self.findings.check()
-        queries = tuple(q for q in self.queries.values() if only is None or q.id in only)
-        for what, there in (("query", queries), ("document", self.documents), ("judgement", self.judgements)):
+        for what, there in (("query", self.queries), ("document", self.documents), ("judgement", self.judgements)):
             if not there:
                 self.findings.add(f"holds no {what}", Place(source))
         self.findings.check()
+        for message in unjoined(self.queries, self.documents, self.judgements):
+            self.findings.add(message, Place(source))
+        self.findings.check()
+        queries = tuple(q for q in self.queries.values() if only is None or q.id in only)
+        notes = tuple(dict.fromkeys((*card.notes, *self.findings.notes, *self._high_grades())))
+        card = replace(card, notes=notes)
         return Suite(name, queries, tuple(self.documents.values()), self.judgements, self.traps, card)
+
+    def _high_grades(self) -> tuple[str, ...]:
+        """How grades are read where they look like counts or scores."""
+        highest = max((g for grades in self.judgements.values() for g in grades.values()), default=0)
+        if highest <= _USUAL_GRADE:
+            return ()
+        return (
+            f"grades go up to {highest}: every grade of 1 or more counts as relevant, so only nDCG tells 1 from "
+            f"{highest} (its gain is the grade itself)",
+        )

@@ -26,10 +26,16 @@ class Findings:
 
     Args:
         taken_for: what the source was taken for, for the last line of the error.
+        encoding: of the source's text files.
+
+    Attributes:
+        notes: what a reader of the figures must know of how the source was read.
     """
 
-    def __init__(self, taken_for: str = "") -> None:
+    def __init__(self, taken_for: str = "", encoding: str = "utf-8") -> None:
         self.taken_for = taken_for
+        self.encoding = encoding
+        self.notes: list[str] = []
         self._found: list[tuple[str, Place]] = []
 
     def __len__(self) -> int:
@@ -46,6 +52,11 @@ class Findings:
         self._found.append((message, place))
         if len(self._found) >= LIMIT:
             self._raise(f"stopped after {LIMIT} findings")
+
+    def note(self, message: str) -> None:
+        """Notes how the source was read, once."""
+        if message not in self.notes:
+            self.notes.append(message)
 
     def check(self) -> None:
         """Passes when nothing was found.

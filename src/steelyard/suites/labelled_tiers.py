@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from steelyard.errors import MissingExtraError, SuiteError, UsageError
+from steelyard.errors import MissingExtraError, SuiteError, UsageError, install_line
 from steelyard.suites.labelled import Labelled, read_labelled
 from steelyard.suites.suite import Card
 
@@ -165,7 +165,7 @@ LABELLED: Final[Mapping[str, LabelledTier]] = {
     "zh-en-topics": LabelledTier(
         default=0,
         package="chatterbot_corpus",
-        install="pip install 'steelyard[tiers]'",
+        install=install_line("tiers"),
         pairs=read_topics,
         card=Card(
             title=f"Questions in Chinese and English by topic, {len(TOPICS)} topics (labelled)",

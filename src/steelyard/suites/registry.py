@@ -70,6 +70,7 @@ def open_suite(
     seed: int = 0,
     mapping: Mapping[str, str] | None = None,
     split: str | None = None,
+    encoding: str = "",
 ) -> Suite:
     """A suite by name or path.
 
@@ -80,6 +81,7 @@ def open_suite(
         seed: which queries of a generated suite are drawn.
         mapping: field -> column, for the user's own tables.
         split: of the user's own BEIR folder.
+        encoding: of the user's own files; UTF-8 when empty.
 
     Raises:
         UsageError: when nothing is called that, or an option does not fit.
@@ -88,20 +90,20 @@ def open_suite(
     """
     name, colon, digits = str(source).partition(":")
     if name in TIERS:
-        _refuse(name, mapping=mapping, split=split)
+        _refuse(name, mapping=mapping, split=split, encoding=encoding)
         if colon and size is None:
             size = _size(name, digits)
         return generate(name, size, seed=seed)
     if built_in_path(name) is not None:
         if colon or size is not None:
             raise UsageError(f"{name} has a fixed size; only {', '.join(TIERS)} take one")
-        _refuse(name, mapping=mapping, split=split)
+        _refuse(name, mapping=mapping, split=split, encoding=encoding)
         return _built_in(name)
     path = Path(source).expanduser()
     if not path.exists():
         raise UsageError(_nothing(str(source), name))
     _refuse(str(source), size=size)
-    return load_suite(path, mapping=mapping, split=split)
+    return load_suite(path, mapping=mapping, split=split, encoding=encoding)
 
 
 def _built_in(name: str) -> Suite:

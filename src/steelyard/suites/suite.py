@@ -14,7 +14,7 @@ Judgements = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What is known of a suite besides its texts."""
+    """What is known of a suite besides its texts; ``notes`` say how a user's files were read."""
 
     title: str = ""
     version: str = ""
@@ -23,6 +23,7 @@ class Card:
     source: str = ""
     canary: str = ""
     text: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def check_traps(source: str | Path | Suite) -> TrapReport:
 def _file(source: str | Path) -> TrapFile:
     path = built_in_path(str(source)) or Path(source).expanduser()
     if not path.is_file():
-        raise UsageError(f"no built-in trap suite and no file is called {str(source)!r}")
+        raise UsageError(f"no built-in trap suite and no trap file is called {str(source)!r}")
     return read_traps(path)
 
 

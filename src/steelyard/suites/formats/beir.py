@@ -7,7 +7,7 @@ from pathlib import Path
 
 from steelyard.suites.building import SuiteBuilder
 from steelyard.suites.findings import Findings, Place
-from steelyard.suites.formats.records import Columns
+from steelyard.suites.formats.columns import Columns
 from steelyard.suites.formats.tables import (
     DOCUMENT_COLUMNS,
     QUERY_COLUMNS,

@@ -1,89 +1,36 @@
-"""Rows of JSON Lines, CSV, TSV and Parquet files, all alike; and which column holds what."""
+"""Rows of JSON Lines, CSV, TSV, Parquet and spreadsheet files, all alike."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Literal
 
-from steelyard.errors import MissingExtraError, UsageError
+from steelyard.errors import MissingExtraError, install_line
 from steelyard.suites.findings import Findings, Place
+from steelyard.suites.formats.columns import Row
+from steelyard.suites.formats.sheets import SHEETS, sheet_rows
 from steelyard.suites.reading import json_objects, raw_lines
 
-Row = Mapping[str, Any]
-
-SUFFIXES: Final = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+SUFFIXES: Final = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", *SHEETS)
 _LONGEST_FIELD = 2**30
-
-FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "query": ("query", "question", "查询", "问题"),
-    "document": ("document", "doc", "passage", "text", "answer", "positive", "context", "文档", "答案"),
-    "query_id": ("query_id", "query-id", "qid", "queryid"),
-    "document_id": ("document_id", "document-id", "doc_id", "docid", "corpus-id", "corpus_id", "pid"),
-    "grade": ("grade", "relevance", "rel", "label", "score"),
-    "category": ("category", "类别"),
-    "title": ("title", "标题"),
-    "positives": ("positives", "pos"),
-    "negatives": ("negatives", "neg"),
-}
-"""field -> the column names it is looked for under, unless a mapping names another."""
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Where the fields of a table are.
-
-    Attributes:
-        mapping: field -> column, as the user gave it.
-        extra: field -> further names that fit in this kind of table only.
-    """
-
-    mapping: Mapping[str, str] = field(default_factory=dict)
-    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        unknown = sorted(set(self.mapping) - set(FIELDS))
-        if unknown:
-            raise UsageError(f"cannot map {', '.join(unknown)}; the fields are {', '.join(FIELDS)}")
-
-    def names(self, name: str) -> tuple[str, ...]:
-        """The columns that a field may be in, the mapped one first."""
-        mapped = (self.mapping[name],) if name in self.mapping else ()
-        return mapped + self.extra.get(name, ()) + FIELDS[name]
-
-    def get(self, row: Row, name: str) -> Any:
-        """The field's value in a row; None where the row has none of its columns."""
-        return next((row[column] for column in self.names(name) if row.get(column) is not None), None)
-
-    def need(self, row: Row, name: str, place: Place, findings: Findings) -> Any:
-        """As :meth:`get`, with a finding where there is none."""
-        value = self.get(row, name)
-        if value is None:
-            findings.add(self.missing(name, tuple(row)), place, once=True)
-        return value
-
-    def missing(self, name: str, there: Sequence[str]) -> str:
-        """What to say when a field is nowhere."""
-        looked = ", ".join(dict.fromkeys(self.names(name)))
-        return (
-            f"no field {name!r} (looked for {looked}); there is {', '.join(map(repr, there)) or 'nothing'}. "
-            f"Name the column with a mapping: {name}=COLUMN"
-        )
+_SEPARATORS = ",;\t|"
 
 
 def rows(path: Path, findings: Findings) -> Iterator[tuple[int, Row]]:
     """(line or row number, row) of a file, by its suffix (see :data:`SUFFIXES`).
 
     Raises:
-        MissingExtraError: for a Parquet file without pyarrow.
+        MissingExtraError: for a Parquet file without pyarrow, a spreadsheet without python-calamine.
         SuiteError: when the file cannot be read.
     """
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return _parquet(path, findings)
+    if suffix in SHEETS:
+        return _named(sheet_rows(path, findings), path, findings)
     if suffix in {".csv", ".tsv"}:
         return _separated(path, findings)
     return json_objects(path, findings)
@@ -91,36 +38,64 @@ def rows(path: Path, findings: Findings) -> Iterator[tuple[int, Row]]:
 
 def _separated(path: Path, findings: Findings) -> Iterator[tuple[int, Row]]:
     text = (line for _, line in raw_lines(path, findings))
-    header_line = next(text, "")
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header_line.count)
+    first = next(text, "")
+    given = _given_separator(first)
+    if given:
+        first = next(text, "")
+    delimiter = given or ("\t" if path.suffix.lower() == ".tsv" else max(_SEPARATORS, key=first.count))
 
     def all_lines() -> Iterator[str]:
-        yield header_line
+        yield first
         yield from text
 
-    if delimiter == "\t":
-        reader = csv.reader(all_lines(), delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
-    else:
-        reader = csv.reader(all_lines(), delimiter=delimiter, strict=True)
-    header: list[str] | None = None
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    reader = csv.reader(all_lines(), delimiter=delimiter, quoting=quoting, strict=True)
+    numbered = ((reader.line_num, values) for values in reader if values)
     with _long_fields():
         try:
-            for values in reader:
-                if header is None:
-                    header = [name.strip() for name in values]
-                    _check_header(header, Place(path, 1), findings)
-                elif values and len(values) != len(header):
-                    findings.add(
-                        f"has {len(values)} fields where the header has {len(header)}", Place(path, reader.line_num)
-                    )
-                elif values:
-                    yield reader.line_num, dict(zip(header, values, strict=True))
+            yield from _named(numbered, path, findings)
         except csv.Error as error:
-            findings.add(f"is not {path.suffix[1:].upper()} ({error})", Place(path, reader.line_num))
+            findings.add(f"is not {path.suffix[1:].upper()} ({_csv_error(error)})", Place(path, reader.line_num))
+
+
+def _given_separator(line: str) -> str:
+    """The separator of a first line ``sep=;``, which Excel writes and reads; empty where it is none."""
+    mark = line.rstrip("\r\n")
+    return mark[4] if len(mark) == 5 and mark.startswith("sep=") else ""
+
+
+def _csv_error(error: csv.Error) -> str:
+    if "new-line character" in str(error):
+        return "lines end with a carriage return alone; save it with line feeds"
+    return f"{error}; a double quote is open at the end" if "unexpected end" in str(error) else str(error)
+
+
+def _named(numbered: Iterable[tuple[int, Sequence[str]]], path: Path, findings: Findings) -> Iterator[tuple[int, Row]]:
+    """Rows under their header; columns without a name are left out, and noted where they hold anything."""
+    header: list[str] | None = None
+    rows_there = False
+    for number, values in numbered:
+        if header is None:
+            header = [name.strip() for name in values]
+            _check_header(header, Place(path, number), findings)
+            continue
+        rows_there = True
+        if len(values) != len(header):
+            findings.add(
+                f"has {len(values)} fields where the header has {len(header)}; "
+                "a text that holds the separator stands in double quotes",
+                Place(path, number),
+            )
+            continue
+        if any(value and not name for name, value in zip(header, values, strict=True)):
+            findings.note(f"{path.name}: a column without a name was not used")
+        yield number, {name: value for name, value in zip(header, values, strict=True) if name}
+    if header is not None and not rows_there:
+        findings.add("holds a header and no row", Place(path))
 
 
 def _check_header(header: Sequence[str], place: Place, findings: Findings) -> None:
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         findings.add(f"the header names a column twice: {', '.join(map(repr, twice))}", place)
 
@@ -140,7 +115,7 @@ def _parquet(path: Path, findings: Findings) -> Iterator[tuple[int, Row]]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise MissingExtraError("reading Parquet files", "pip install 'steelyard[parquet]'") from error
+        raise MissingExtraError("reading Parquet files", install_line("parquet")) from error
     number = 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:

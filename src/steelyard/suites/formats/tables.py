@@ -1,9 +1,9 @@
 """Suites from tables: one table of query-document pairs, or three tables.
 
-One table (JSON Lines, CSV, TSV, Parquet): every row is a pair, ``query``, ``document`` and, where there are such
-columns, ``grade`` (1 without it), ``query_id``, ``document_id``, ``category``. Instead of ``document`` a row may hold
-``positives`` and ``negatives``, lists of texts. Equal texts without ids are one query or one document; a row without
-a query adds a document that nobody asked for.
+One table (JSON Lines, CSV, TSV, Parquet, a spreadsheet): every row is a pair, ``query``, ``document`` and, where there
+are such columns, ``grade`` (1 without it), ``query_id``, ``document_id``, ``category``. Instead of ``document`` a row
+may hold ``positives`` and ``negatives``, lists of texts. Equal texts without ids are one query or one document; a row
+without a query adds a document that nobody asked for.
 
 Three tables in a folder: ``queries``, ``documents`` (or ``docs``, ``corpus``) and ``judgements`` (or ``qrels``,
 ``pairs``), each in any of these forms.
@@ -16,7 +16,8 @@ from pathlib import Path
 
 from steelyard.suites.building import SuiteBuilder
 from steelyard.suites.findings import Findings, Place
-from steelyard.suites.formats.records import SUFFIXES, Columns, Row, rows
+from steelyard.suites.formats.columns import Columns, Row
+from steelyard.suites.formats.records import SUFFIXES, rows
 from steelyard.suites.reading import as_grade, as_id, as_text
 from steelyard.suites.suite import Card, Suite
 
@@ -55,6 +56,7 @@ def take_queries(path: Path, columns: Columns, builder: SuiteBuilder) -> None:
         category = columns.get(row, "category")
         if found is not None:
             builder.query(*found, str(category) if category is not None else None, place)
+    _note(path, columns, builder, whole=False)
 
 
 def take_documents(path: Path, columns: Columns, builder: SuiteBuilder) -> None:
@@ -66,6 +68,7 @@ def take_documents(path: Path, columns: Columns, builder: SuiteBuilder) -> None:
         if found is not None:
             text = f"{title} {found[1]}".strip() if isinstance(title, str) and title.strip() else found[1]
             builder.document(found[0], text, place)
+    _note(path, columns, builder, whole=False)
 
 
 def take_judgements(path: Path, columns: Columns, builder: SuiteBuilder) -> None:
@@ -81,6 +84,12 @@ def take_judgements(path: Path, columns: Columns, builder: SuiteBuilder) -> None
         grade = as_grade(_or_one(columns.get(row, "grade")), place, builder.findings)
         if query_id is not None and document_id is not None and grade is not None:
             builder.judge(query_id, document_id, grade, place)
+    _note(path, columns, builder, whole=bool(columns.unread))
+
+
+def _note(path: Path, columns: Columns, builder: SuiteBuilder, *, whole: bool) -> None:
+    for line in columns.reading(whole=whole):
+        builder.findings.note(f"{path.name}: {line}")
 
 
 def _or_one(value: object) -> object:
@@ -101,6 +110,7 @@ def load_pairs(path: Path, name: str, mapping: Mapping[str, str], findings: Find
     pairs = _Pairs(path, Columns(mapping), SuiteBuilder(findings))
     for number, row in rows(path, findings):
         pairs.take(row, Place(path, number))
+    _note(path, pairs.columns, pairs.builder, whole=True)
     source = f"table of query-document pairs {path.name}"
     return pairs.builder.build(name, Card(source=source), path)
 
@@ -122,7 +132,7 @@ class _Pairs:
 
     def _query(self, row: Row, place: Place) -> str | None:
         findings = self.builder.findings
-        if not any(name in row for name in self.columns.names("query")):
+        if not self.columns.places(row, "query"):
             findings.add(self.columns.missing("query", tuple(row)), place, once=True)
             return None
         value = self.columns.get(row, "query")
@@ -153,9 +163,7 @@ class _Pairs:
                 text = as_text(value, name, place, findings)
                 if text is not None:
                     yield text, list_grade, None
-        value = columns.get(row, "document")
-        if value is None and not listed:
-            findings.add(columns.missing("document", tuple(row)), place, once=True)
+        value = columns.get(row, "document") if listed else columns.need(row, "document", place, findings)
         text = None if value is None else as_text(value, "document", place, findings)
         if text is not None:
             given = columns.get(row, "document_id")

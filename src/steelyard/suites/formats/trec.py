@@ -14,7 +14,7 @@ from pathlib import Path
 
 from steelyard.suites.building import SuiteBuilder
 from steelyard.suites.findings import Findings, Place
-from steelyard.suites.formats.records import Columns
+from steelyard.suites.formats.columns import Columns
 from steelyard.suites.formats.tables import DOCUMENT_COLUMNS, DOCUMENT_NAMES, take_documents
 from steelyard.suites.reading import as_grade, as_id, lines
 from steelyard.suites.suite import Card, Suite
@@ -25,16 +25,25 @@ _NUMBER = re.compile(r"<num>\s*(?:Number:)?\s*([^<\s]+)", re.IGNORECASE)
 _TITLE = re.compile(r"<title>\s*(?:Topic:)?\s*([^<]*)", re.IGNORECASE)
 
 
+PARTS = {"topics": ("topics",), "qrels": ("qrels",), "docs": DOCUMENT_NAMES}
+"""What a TREC folder consists of, and how the names of each part begin."""
+
+
 def find(folder: Path) -> tuple[Path, Path, Path] | None:
     """The topics, qrels and documents of a folder; None where one is not there or not the only one."""
-    found = [_one(folder, prefixes) for prefixes in (("topics",), ("qrels",), DOCUMENT_NAMES)]
+    found = [_one(folder, prefixes) for prefixes in PARTS.values()]
     topics, qrels, documents = found
     return None if topics is None or qrels is None or documents is None else (topics, qrels, documents)
 
 
 def _one(folder: Path, prefixes: tuple[str, ...]) -> Path | None:
-    files = [p for p in sorted(folder.iterdir()) if p.is_file() and p.name.lower().startswith(prefixes)]
+    files = called(folder, prefixes)
     return files[0] if len(files) == 1 else None
+
+
+def called(folder: Path, prefixes: tuple[str, ...]) -> list[Path]:
+    """The files of a folder whose names begin in one of some ways."""
+    return [p for p in sorted(folder.iterdir()) if p.is_file() and p.name.lower().startswith(prefixes)]
 
 
 def load(files: tuple[Path, Path, Path], name: str, findings: Findings) -> Suite:
