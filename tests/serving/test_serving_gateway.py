@@ -201,7 +201,7 @@ def test_nobody_answers(ask: Ask) -> None:
     ask.start("http://127.0.0.1:9")
     assert ask("甲").status_code == 502
     assert httpx.get(f"{ask.url[0]}/ready").status_code == 503
-    late = ask("甲", headers={"X-Request-Timeout": "0.001"})
+    late = ask("甲", headers={"X-Request-Timeout": "0.000001"})
     assert late.json()["error"]["code"] == "deadline"
 
 
@@ -209,7 +209,7 @@ def test_another_model_than_expected_is_noticed(ask: Ask, server: Server) -> Non
     ask.start(model=recipe("fake", dimension=64, sources=MODEL.sources))
     answer = ask("甲")
     assert answer.status_code == 502
-    assert "gave vectors of [32] dimensions where 64 were expected" in answer.text
+    assert "gave vectors of 32 dimensions where 64 were expected" in answer.text
 
 
 def test_a_model_that_the_upstream_does_not_list(ask: Ask, server: Server) -> None:

@@ -9,7 +9,6 @@ import httpx
 import numpy as np
 import pytest
 from serving_kit import Serve, recipe, reranker_recipe
-from upstream_kit import NAME, Asked, Bad, good, http, vectors
 
 from steelyard.errors import UsageError
 from steelyard.models.recipe import Sources
@@ -18,6 +17,7 @@ from steelyard.serving.gateway.upstream import Upstream
 from steelyard.serving.gateway.upstreams import Retries
 from steelyard.serving.models import Wanted
 from steelyard.serving.settings import Behaviour, Limits
+from upstream_kit import NAME, Asked, Bad, good, http, vectors
 
 MODEL = recipe("fake", sources=Sources(huggingface=NAME))
 QUICK = Retries(rounds=3, wait=0.01, hang=0.3)
@@ -125,7 +125,7 @@ def test_a_lone_upstream_that_is_wrong_is_said_to_be(bad: Any, start: Start, fau
         ("a page", "<html>welcome"),
         ("too large", "more than"),
         ("a redirect", "http://127.0.0.1:1/elsewhere"),
-        ("empty vectors", "of [0] dimensions"),
+        ("empty vectors", "gave [] instead of a vector"),
     ],
 )
 def test_what_was_wrong_is_named(bad: Any, start: Start, fault: str, said: str) -> None:
@@ -135,7 +135,7 @@ def test_what_was_wrong_is_named(bad: Any, start: Start, fault: str, said: str) 
 def test_an_upstream_without_a_recipe_that_gives_nothing(bad: Any, start: Start) -> None:
     answer = ask(start(bad(WRONG["empty vectors"]), models=()), model=NAME)
     assert answer.status_code == 502
-    assert "of [0] dimensions" in answer.text
+    assert "gave [] instead of a vector" in answer.text
 
 
 def test_thousands_of_failures_in_a_row_are_failures_still() -> None:

@@ -5,16 +5,22 @@ Unlike an engine, a target is shown as it is: nothing is sorted, normalised or p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
-from steelyard.engines.remote.endpoint import Endpoint
+from steelyard.engines.remote.endpoint import Endpoint, EndpointLimits
+from steelyard.engines.remote.openai import RerankClient
 from steelyard.engines.remote.retry import RetryPolicy
 from steelyard.errors import EndpointError
 from steelyard.types import Role, Scores, Vectors
+from steelyard.wire.answer import AnswerError
+from steelyard.wire.embeddings import MODELS_PATH, PATH, embeddings_request, listed_models, read_embeddings
+
+_RETRY = RetryPolicy(attempts=3, patience=30)
 
 Templates = Literal["client", "server"]
 """Who puts the templates on."""
@@ -99,54 +105,46 @@ class ServerConfig:
 
 
 class ServerTarget:
-    """An OpenAI-compatible server: ``POST /embeddings`` and ``POST /rerank``."""
+    """An OpenAI-compatible server, or a reranker in any spelling of :mod:`steelyard.wire.rerank`."""
 
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
         self.name = config.url
         self.templates: Templates = config.templates
+        self._endpoint = Endpoint(config.url.rstrip("/"), config.key, EndpointLimits(config.timeout, 4, retry=_RETRY))
+        self._reranker = RerankClient(self._endpoint, config.model)
 
     def embed(self, texts: Sequence[str], role: Role | None, dimensions: int | None = None) -> Answer:
         """See :class:`Target`."""
-        body: dict[str, Any] = {"model": self._config.model, "input": list(texts), "encoding_format": "float"}
-        if dimensions is not None:
-            body["dimensions"] = dimensions
-        if self.templates == "server" and role is not None:
-            body["input_type"] = role.value
-        answer = self._post("/embeddings", body)
-        data: Any = answer.get("data") if isinstance(answer, dict) else None
-        listed = _numbering(data, len(texts), self.name)
-        rows: list[Any] = [None] * len(texts)
-        for place, item in zip(listed, data, strict=True):
-            rows[place] = item.get("embedding")
-        usage: Any = answer.get("usage") or {}
-        tokens = usage.get("prompt_tokens") or usage.get("total_tokens")
-        return Answer(_stacked(rows, self.name), listed, int(tokens) if tokens else None)
+        said = role if self.templates == "server" else None
+        body = embeddings_request(self._config.model, texts, dimensions=dimensions, encoding="float", role=said)
+        with _refusals():
+            answer = self._endpoint.post(body, PATH)
+        try:
+            read = read_embeddings(answer, len(texts))
+        except AnswerError as wrong:
+            raise self._endpoint.wrong(wrong, PATH) from None
+        return Answer(read.vectors, read.listed, read.tokens)
 
     def rerank(self, query: str, documents: Sequence[str]) -> Scores:
         """See :class:`RerankTarget`."""
-        body = {"model": self._config.model, "query": query, "documents": list(documents)}
-        answer = self._post("/rerank", body)
-        items: Any = answer.get("results") if isinstance(answer, dict) else answer
-        listed = _numbering(items, len(documents), self.name)
-        scores = np.zeros(len(documents), dtype=np.float32)
-        for place, item in zip(listed, items, strict=True):
-            scores[place] = item.get("relevance_score", item.get("score", np.nan))
-        if not np.isfinite(scores).all():
-            raise EndpointError(f"{self.name}/rerank: gave a score that is not a finite number")
-        return scores
+        with _refusals():
+            return self._reranker.ask(query, documents)
 
-    def _post(self, path: str, body: dict[str, Any]) -> Any:
-        c = self._config
-        endpoint = Endpoint(c.url.rstrip("/") + path, c.key, c.timeout, 4, RetryPolicy(attempts=3, patience=30))
-        try:
-            return endpoint.post(body)
-        except EndpointError as wrong:
-            if wrong.status is not None and 400 <= wrong.status < 500 and wrong.status not in (401, 403, 404, 429):
-                raise RefusedError(str(wrong), wrong.status) from None
-            raise
-        finally:
-            endpoint.close()
+    def close(self) -> None:
+        """Closes the connections."""
+        self._endpoint.close()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turns what says no to the request into a RefusedError."""
+    try:
+        yield
+    except EndpointError as wrong:
+        if wrong.status is not None and 400 <= wrong.status < 500 and wrong.status not in (401, 403, 404, 429):
+            raise RefusedError(str(wrong), wrong.status) from None
+        raise
 
 
 class OneByOne:
@@ -171,33 +169,11 @@ def served_models(url: str, key: str | None = None) -> tuple[str, ...]:
     Raises:
         EndpointError: nothing answers there.
     """
-    import httpx
-
-    headers = {"authorization": f"Bearer {key}"} if key else {}
-    try:
-        answer = httpx.get(url.rstrip("/") + "/models", headers=headers, timeout=30)
-        listed: Any = answer.json()
-        return tuple(str(m["id"]) for m in listed["data"])
-    except httpx.HTTPError as wrong:
-        raise EndpointError(f"{url}: no answer ({wrong!r}). Is the server up and the URL right?") from None
-    except (ValueError, KeyError, TypeError):
-        return ()
-
-
-def _numbering(items: Any, count: int, name: str) -> tuple[int, ...]:
-    if not isinstance(items, list) or not all(isinstance(i, dict) for i in items):
-        raise EndpointError(f"{name}: answered in a shape that is not known: {str(items)[:120]}")
-    listed = tuple(i.get("index") for i in items)
-    if sorted(i for i in listed if isinstance(i, int)) != list(range(count)):
-        raise EndpointError(f"{name}: numbered its answers {str(listed)[:80]} where 0 to {count - 1} were expected")
-    return tuple(int(i) for i in listed if i is not None)
-
-
-def _stacked(rows: Sequence[Any], name: str) -> Vectors:
-    try:
-        vectors = np.asarray(rows, dtype=np.float32)
-    except (TypeError, ValueError):
-        vectors = np.zeros(0, dtype=np.float32)
-    if vectors.ndim != 2 or not np.isfinite(vectors).all():
-        raise EndpointError(f"{name}: gave vectors of different sizes, or ones that are not finite numbers")
-    return vectors
+    limits = EndpointLimits(30.0, 1, retry=_RETRY)
+    with closing(Endpoint(url.rstrip("/"), key, limits)) as endpoint:
+        try:
+            return tuple(listed_models(endpoint.get(MODELS_PATH)))
+        except EndpointError as wrong:
+            if wrong.status is None:
+                raise
+            return ()

@@ -7,8 +7,6 @@ cannot be seen from here.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 import os
@@ -27,6 +25,9 @@ from steelyard.engines.vectors import normalised
 from steelyard.errors import EndpointError, UsageError
 from steelyard.models.recipe import Recipe
 from steelyard.types import Role, Scores, Vectors
+from steelyard.wire.answer import AnswerError
+from steelyard.wire.embeddings import PATH, Encoding, embeddings_request, read_embeddings, refuses_encoding
+from steelyard.wire.rerank import NOT_THERE, SPELLINGS, TAILS, RerankSpelling, other_spellings, read_scores
 
 if TYPE_CHECKING:
     from steelyard.engines.remote.endpoint import Endpoint
@@ -72,14 +73,13 @@ class OpenAIConfig:
         if self.dimension is not None and self.recipe is not None:
             self.recipe.check_dimension(self.dimension)
 
-    def endpoint(self, path: str, environment: Mapping[str, str]) -> Endpoint:
-        """The endpoint at ``path`` under the URL."""
-        from steelyard.engines.remote.endpoint import Endpoint
+    def endpoint(self, url: str, environment: Mapping[str, str]) -> Endpoint:
+        """The endpoint at ``url``, with this model's key and limits."""
+        from steelyard.engines.remote.endpoint import BYTES_A_TEXT, LEAST_BYTES, Endpoint, EndpointLimits
 
         key = self.api_key or next((environment[k] for k in KEYS if environment.get(k)), None)
-        base = self.url.rstrip("/")
-        url = base if base.endswith(path) else base + path
-        return Endpoint(url, key, self.timeout, self.concurrency, self.retry)
+        largest = LEAST_BYTES + self.batch * BYTES_A_TEXT
+        return Endpoint(url, key, EndpointLimits(self.timeout, self.concurrency, largest, self.retry))
 
     def render(self, texts: Sequence[str], role: Role, instruction: str | None) -> list[str]:
         """The texts as they are sent.
@@ -97,10 +97,10 @@ class OpenAIConfig:
             )
         return [template.replace("{instruction}", instruction or "").replace("{text}", t) for t in texts]
 
-    def fingerprint(self, endpoint: Endpoint) -> str:
-        """Of what is asked for; without the key."""
+    def fingerprint(self, url: str) -> str:
+        """Of what is asked for, at ``url`` as it may be shown; without the key."""
         recipe = self.recipe
-        what = [endpoint.shown, self.model, self.dimension, self.query_template, self.document_template]
+        what = [url, self.model, self.dimension, self.query_template, self.document_template]
         what += [recipe.model_dump_json(exclude={"title", "notes", "published", "examples"})] if recipe else []
         digest = hashlib.sha256(json.dumps(what, ensure_ascii=False).encode()).hexdigest()
         return f"{self.model}/openai/{digest[:16]}"
@@ -120,15 +120,16 @@ class OpenAIEncoder(BaseEncoder):
 
     def __init__(self, config: OpenAIConfig, environment: Mapping[str, str] = os.environ) -> None:
         self._config = config
-        self._endpoint = config.endpoint("/embeddings", environment)
+        base = config.url.rstrip("/")
+        self._endpoint = config.endpoint(base if base.endswith(PATH) else base + PATH, environment)
         self._kept: dict[str, Vectors] = {}
-        self._base64 = True
+        self._encoding: Encoding | None = "base64"
         self._info = EngineInfo(
             model=config.model,
             backend="openai",
             dimension=config.dimension or (config.recipe.dimension if config.recipe else 0),
             max_tokens=config.recipe.max_tokens or None if config.recipe else None,
-            fingerprint=config.fingerprint(self._endpoint),
+            fingerprint=config.fingerprint(self._endpoint.shown),
         )
 
     @property
@@ -153,53 +154,80 @@ class OpenAIEncoder(BaseEncoder):
         return normalised(rows) if config.recipe and config.recipe.normalise else rows
 
     def _ask(self, texts: Sequence[str]) -> list[Vectors]:
-        body: dict[str, Any] = {"model": self._config.model, "input": list(texts)}
-        if self._config.dimension is not None:
-            body["dimensions"] = self._config.dimension
-        if self._base64:
-            body["encoding_format"] = "base64"
+        config, encoding = self._config, self._encoding
+        body = embeddings_request(config.model, texts, dimensions=config.dimension, encoding=encoding)
         try:
             answer = self._endpoint.post(body)
         except EndpointError as error:
-            if "encoding_format" not in body or error.status not in (400, 422) or "encoding_format" not in str(error):
+            if encoding is None or not refuses_encoding(error.status, str(error)):
                 raise
-            self._base64 = False
+            self._encoding = None
             return self._ask(texts)
-        items = answer.get("data") if isinstance(answer, dict) else None
-        ordered = in_order(self._endpoint, items, len(texts), answer)
-        return [self._vector(item.get("embedding"), text) for item, text in zip(ordered, texts, strict=True)]
-
-    def _vector(self, value: Any, text: str) -> Vectors:
-        """float32[d] of one text, whichever way it was written."""
         try:
-            raw = base64.b64decode(value, validate=True) if isinstance(value, str) else None
-            row = np.asarray(value, dtype=np.float32) if raw is None else np.frombuffer(raw, dtype="<f4")
-        except (binascii.Error, ValueError, TypeError):
-            row = np.zeros(0, dtype=np.float32)
-        if row.ndim != 1 or not len(row):
-            raise self._endpoint.fail(f"gave no vector for the text {text[:60]!r}: {str(value)[:80]}")
-        if not np.isfinite(row).all():
-            mend = "The model overflowed; serve it in bfloat16 or float32 instead of float16."
-            raise self._endpoint.fail(f"gave a vector that is not finite for the text {text[:60]!r}", mend=mend)
-        return row.astype(np.float32)
+            return list(read_embeddings(answer, len(texts)).vectors)
+        except AnswerError as wrong:
+            raise self._endpoint.wrong(wrong, text="" if wrong.index is None else texts[wrong.index]) from None
 
     def _stack(self, rows: Sequence[Vectors]) -> Vectors:
         sizes = {len(r) for r in rows}
         wanted = self._info.dimension or len(rows[0])
         if sizes != {wanted}:
             why = "asked for" if self._config.dimension else "expected"
-            mend = "The server ignores `dimensions` or serves another model; see its launch line."
+            fix = "The server ignores `dimensions` or serves another model; see its launch line."
             got = ", ".join(map(str, sorted(sizes)))
-            raise self._endpoint.fail(f"gave vectors of {got} dimensions where {wanted} were {why}", mend=mend)
+            raise self._endpoint.wrong(AnswerError(f"gave vectors of {got} dimensions where {wanted} were {why}", fix))
         self._info = replace(self._info, dimension=wanted)
         return np.stack(rows)
 
 
-class OpenAIReranker(BaseReranker):
-    """``POST {url}/rerank``, in any of the shapes that servers answer.
+class RerankClient:
+    """Scores of one server, in whichever spelling it takes; found at the first request and kept.
 
-    vLLM, Jina and Cohere answer ``{"results": [{"index", "relevance_score"}]}``; SGLang and TEI a bare list of
-    ``{"index", "score"}``. TEI wants ``texts`` for ``documents`` and has no ``/v1`` before ``/rerank``.
+    Args:
+        endpoint: where its API begins.
+        model: its name there.
+    """
+
+    def __init__(self, endpoint: Endpoint, model: str) -> None:
+        self._endpoint = endpoint
+        self._model = model
+        self._spelling: RerankSpelling | None = None
+
+    def ask(self, query: str, documents: Sequence[str]) -> Scores:
+        """float32[n] of one request, in the order of the documents.
+
+        Raises:
+            EndpointError: refused, or answered what cannot be right.
+        """
+        spelling = self._spelling or SPELLINGS[0]
+        answer = self._post(spelling, query, documents) if self._spelling else None
+        if answer is None:
+            spelling, answer = self._found(query, documents)
+            self._spelling = spelling
+        try:
+            return read_scores(answer, len(documents))
+        except AnswerError as wrong:
+            text = "" if wrong.index is None else documents[wrong.index]
+            raise self._endpoint.wrong(wrong, spelling.path, text) from None
+
+    def _post(self, spelling: RerankSpelling, query: str, documents: Sequence[str]) -> Any:
+        return self._endpoint.post(spelling.request(self._model, query, documents), spelling.path)
+
+    def _found(self, query: str, documents: Sequence[str]) -> tuple[RerankSpelling, Any]:
+        """The first spelling that is not refused for its own sake, and its answer."""
+        left: tuple[RerankSpelling, ...] = SPELLINGS
+        refused: EndpointError | None = None
+        while left:
+            try:
+                return left[0], self._post(left[0], query, documents)
+            except EndpointError as error:
+                left = other_spellings(left[0], error.status, str(error))
+                refused = error if refused is None or error.status not in NOT_THERE else refused
+        raise refused or AssertionError("there are spellings")
+
+
+class OpenAIReranker(BaseReranker):
+    """A reranker behind a URL, in any of the spellings of :mod:`steelyard.wire.rerank`.
 
     Args:
         config: the model and its server; ``dimension`` is not used.
@@ -208,10 +236,13 @@ class OpenAIReranker(BaseReranker):
 
     def __init__(self, config: OpenAIConfig, environment: Mapping[str, str] = os.environ) -> None:
         self._config = config
-        self._endpoint = config.endpoint("/rerank", environment)
-        self._field = "documents"
+        base = config.url.rstrip("/")
+        for tail in TAILS:
+            base = base.removesuffix(tail)
+        self._endpoint = config.endpoint(base, environment)
+        self._client = RerankClient(self._endpoint, config.model)
         limit = config.recipe.max_tokens or None if config.recipe else None
-        fingerprint = config.fingerprint(self._endpoint)
+        fingerprint = config.fingerprint(self._endpoint.shown + SPELLINGS[0].path)
         self._info = EngineInfo(config.model, "openai", 0, limit, fingerprint)
 
     @property
@@ -225,42 +256,9 @@ class OpenAIReranker(BaseReranker):
 
     def _score(self, query: str, documents: Sequence[str], instruction: str | None) -> Scores:
         config = self._config
-        sent_query = config.render([query], Role.QUERY, instruction)[0]
+        asked = config.render([query], Role.QUERY, instruction)[0]
         sent = config.render(documents, Role.DOCUMENT, None)
         scores: dict[str, float] = {}
-        texts = list(dict.fromkeys(sent))
-        ask_all(self._endpoint, lambda t: self._ask(sent_query, t), texts, scores, config.batch, config.concurrency)
+        texts, ask = list(dict.fromkeys(sent)), self._client.ask
+        ask_all(self._endpoint, lambda t: ask(asked, t).tolist(), texts, scores, config.batch, config.concurrency)
         return np.array([scores[t] for t in sent], dtype=np.float32)
-
-    def _ask(self, query: str, texts: Sequence[str]) -> list[float]:
-        body = {"model": self._config.model, "query": query, self._field: list(texts)}
-        try:
-            answer = self._endpoint.post(body)
-        except EndpointError as error:
-            if "texts" in body or error.status not in (400, 422) or "texts" not in str(error):
-                raise
-            self._field = "texts"
-            return self._ask(query, texts)
-        items = answer.get("results") if isinstance(answer, dict) else answer
-        ordered = in_order(self._endpoint, items, len(texts), answer)
-        scores = [item.get("relevance_score", item.get("score")) for item in ordered]
-        for score, text in zip(scores, texts, strict=True):
-            if not isinstance(score, int | float) or not np.isfinite(score):
-                raise self._endpoint.fail(f"gave {score!r} for a score of the text {text[:60]!r}")
-        return [float(s) for s in scores]
-
-
-def in_order(endpoint: Endpoint, items: Any, count: int, answer: Any) -> list[Mapping[str, Any]]:
-    """The items of an answer in the order of what was asked, by their ``index``.
-
-    Raises:
-        EndpointError: not a list of objects, too few or too many, or indexes that are not 0 to count - 1.
-    """
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise endpoint.fail(f"answered in a shape that is not known: {str(answer)[:200]}")
-    if len(items) != count:
-        raise endpoint.fail(f"gave {len(items)} answers to {count} texts")
-    indexes = [item.get("index") for item in items]
-    if not all(isinstance(i, int) for i in indexes) or sorted(indexes) != list(range(count)):
-        raise endpoint.fail(f"numbered its answers {str(indexes)[:80]} where 0 to {count - 1} were expected")
-    return sorted(items, key=lambda item: int(item["index"]))

@@ -13,7 +13,6 @@ from steelyard.engines.render import render
 from steelyard.engines.vectors import normalised
 from steelyard.errors import EndpointError
 from steelyard.serving.failures import HttpFailure, ItemFailure, failure_of
-from steelyard.serving.gateway.answers import read_scores, read_vectors
 from steelyard.serving.gateway.cache import VectorLru
 from steelyard.serving.gateway.fit import Fitted, Fitter
 from steelyard.serving.gateway.halves import in_halves
@@ -29,12 +28,13 @@ from steelyard.serving.wire.models import ModelCard
 from steelyard.text.clean import clean
 from steelyard.text.key import key_of
 from steelyard.types import Scores, Vectors
+from steelyard.wire import embeddings as wire
+from steelyard.wire.answer import AnswerError
+from steelyard.wire.rerank import NOT_THERE, SPELLINGS, RerankSpelling, other_spellings, read_scores
 
 T = TypeVar("T")
 Fetched = tuple[Vectors, int]
 """float32[n, d] and the tokens that the upstreams say they read."""
-_RERANK_WAYS = (("/rerank", "documents"), ("//rerank", "documents"), ("//rerank", "texts"))
-"""(path, field of the documents), tried in this order; what worked is remembered for each upstream."""
 
 
 class RemoteEmbedder:
@@ -135,22 +135,23 @@ class RemoteEmbedder:
 
     async def _ask(self, upstream: Upstream, texts: Sequence[str], dimensions: int | None) -> Fetched:
         name = await upstream_name(self._upstreams, upstream, self._remote)
-        body: dict[str, Any] = {"model": name, "input": list(texts)}
-        if dimensions is not None:
-            body["dimensions"] = dimensions
-        if upstream.memory.get("base64", True):
-            body["encoding_format"] = "base64"
+        encoding: wire.Encoding | None = upstream.memory.get("encoding", "base64")
+        body = wire.embeddings_request(name, texts, dimensions=dimensions, encoding=encoding)
         try:
-            answer = await self._upstreams.calls.post(upstream, "/embeddings", body)
+            answer = await self._upstreams.client.post(upstream, wire.PATH, body)
         except Refusal as refused:
-            if refused.status in (404, 405):
+            if refused.status in NOT_THERE:
                 upstream.memory.clear()  # it may have been started anew, under other names
-            if "encoding_format" not in body or "encoding_format" not in refused.said:
+            if encoding is None or not wire.refuses_encoding(refused.status, refused.said):
                 raise
-            upstream.memory["base64"] = False
+            upstream.memory["encoding"] = None
             return await self._ask(upstream, texts, dimensions)
         recipe = self._remote.recipe
-        return read_vectors(answer, len(texts), recipe.dimension if recipe else dimensions, upstream.shown)
+        try:
+            read = wire.read_embeddings(answer, len(texts), recipe.dimension if recipe else dimensions)
+        except AnswerError as wrong:
+            raise upstream.wrong(wrong) from None
+        return read.vectors, read.tokens or 0
 
 
 class RemoteReranker:
@@ -192,22 +193,25 @@ class RemoteReranker:
 
     async def _ask(self, upstream: Upstream, query: str, documents: Sequence[str], instruction: str | None) -> Scores:
         name = await upstream_name(self._upstreams, upstream, self._remote)
-        known = upstream.memory.get("rerank")
+        known: RerankSpelling | None = upstream.memory.get("rerank")
+        left: tuple[RerankSpelling, ...] = (known,) if known else SPELLINGS
         refusal = Refusal(404, "no way to rerank is known", upstream.shown)
-        for path, field in [known] if known else _RERANK_WAYS:
-            body: dict[str, Any] = {"model": name, "query": query, field: list(documents)}
-            if instruction is not None:
-                body |= {"instruction": instruction, "instruct": instruction}
+        while left:
+            spelling = left[0]
             try:
-                answer = await self._upstreams.calls.post(upstream, path, body)
+                body = spelling.request(name, query, documents, instruction)
+                answer = await self._upstreams.client.post(upstream, spelling.path, body)
             except Refusal as refused:
-                if refused.status not in (404, 405) and "texts" not in refused.said:
-                    raise  # it knows this way and refuses what was asked
-                refusal = refusal if refused.status in (404, 405) else refused
+                left = () if known else other_spellings(spelling, refused.status, refused.said)
+                refusal = refusal if refused.status in NOT_THERE else refused
                 continue
-            upstream.memory["rerank"] = (path, field)
-            return read_scores(answer, len(documents), upstream.shown)
-        upstream.memory.clear()  # it may have been started anew, under other names
+            upstream.memory["rerank"] = spelling
+            try:
+                return read_scores(answer, len(documents))
+            except AnswerError as wrong:
+                raise upstream.wrong(wrong) from None
+        if refusal.status in NOT_THERE:
+            upstream.memory.clear()  # it may have been started anew, under other names
         raise refusal
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from steelyard.models.recipe import Recipe
 from steelyard.serving.gateway.upstream import Refusal, Upstream
 from steelyard.serving.gateway.upstreams import Upstreams
+from steelyard.wire.embeddings import Kind, listed_models
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class Remote:
     recipe: Recipe | None
     upstream_name: str | None = None
     batch: int = 32
-    said_kind: Literal["embedding", "reranker"] | None = None
+    said_kind: Kind | None = None
 
     @property
-    def kind(self) -> Literal["embedding", "reranker"]:
+    def kind(self) -> Kind:
         """By the recipe, by what the upstream says, or by the name."""
-        guessed: Literal["embedding", "reranker"] = "reranker" if "rerank" in self.name.lower() else "embedding"
+        guessed: Kind = "reranker" if "rerank" in self.name.lower() else "embedding"
         return self.recipe.kind if self.recipe else self.said_kind or guessed
 
 
@@ -46,7 +46,7 @@ async def upstream_name(upstreams: Upstreams, upstream: Upstream, remote: Remote
         return remote.upstream_name
     names: dict[str, str] = upstream.memory.setdefault("names", {})
     if remote.name not in names:
-        listed_here = list(listed(await upstreams.calls.listed(upstream)))
+        listed_here = list(listed_models(await upstreams.client.listed(upstream)))
         recipe = remote.recipe
         same = (n for n in listed_here if n == remote.name or (recipe is not None and is_called(n, recipe)))
         found = min(same, key=lambda n: n != remote.name, default=None)
@@ -62,14 +62,6 @@ def _unlisted(remote: Remote) -> str:
     if remote.recipe is None or remote.name != remote.recipe.name:
         return remote.name
     return remote.recipe.sources.huggingface or remote.recipe.name
-
-
-def listed(answer: Any) -> dict[str, Literal["embedding", "reranker"] | None]:
-    """The models of an answer of ``/v1/models``, and what each is where that is said, as this server does."""
-    data = answer.get("data") if isinstance(answer, dict) else None
-    items = data if isinstance(data, list) else []
-    named = [i for i in items if isinstance(i, dict) and isinstance(i.get("id"), str)]
-    return {i["id"]: i["kind"] if i.get("kind") in ("embedding", "reranker") else None for i in named}
 
 
 def is_called(name: str, recipe: Recipe) -> bool:

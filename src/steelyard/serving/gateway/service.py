@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from typing import Literal
-
-import httpx
 
 from steelyard.engines.packages import installed
-from steelyard.engines.remote.endpoint import NO_PROXY
+from steelyard.engines.remote.endpoint import BYTES_A_TEXT, LEAST_BYTES, Endpoint, EndpointLimits
+from steelyard.engines.remote.retry import RetryPolicy
 from steelyard.errors import EndpointError
 from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe, recipe_names
 from steelyard.serving.gateway.cache import VectorLru
 from steelyard.serving.gateway.fit import Fitter
 from steelyard.serving.gateway.models import RemoteEmbedder, RemoteReranker
-from steelyard.serving.gateway.names import Remote, is_called, listed
-from steelyard.serving.gateway.upstream import Calls, Upstream
+from steelyard.serving.gateway.names import Remote, is_called
+from steelyard.serving.gateway.upstream import Upstream, UpstreamClient
 from steelyard.serving.gateway.upstreams import Retries, Upstreams
 from steelyard.serving.keys import Keys
 from steelyard.serving.metrics import Metrics
@@ -25,11 +24,9 @@ from steelyard.serving.models import Wanted, codec_of, tokenizer_of
 from steelyard.serving.service import Service
 from steelyard.serving.settings import Behaviour, Limits
 from steelyard.serving.tokens import Codec, NoCodec
+from steelyard.wire.embeddings import MODELS_PATH, Kind, listed_models
 
-_LEAST = 1 << 20
-_A_TEXT = (
-    1 << 19
-)  # bytes of an answer: 8,192 decimal numbers, or a document that a reranker repeats, with room to spare
+_LIST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ class GatewayHost:
 
     async def stop(self) -> None:
         """Closes the connections."""
-        await self._upstreams.calls.close()
+        await self._upstreams.client.close()
 
     async def ready(self) -> str | None:
         """None when any upstream answers."""
@@ -91,8 +88,8 @@ def gateway_service(
     """
     metrics = Metrics()
     members = [Upstream.read(url, config.key) for url in config.urls]
-    calls = Calls(metrics, _LEAST + config.batch * _A_TEXT)
-    upstreams = Upstreams(members, calls, config.retries, limits.queue_requests)
+    client = UpstreamClient(metrics, LEAST_BYTES + config.batch * BYTES_A_TEXT)
+    upstreams = Upstreams(members, client, config.retries, limits.queue_requests)
     remotes = [r for one in wanted for r in _named(one, config)] or discover(members, config)
     cache = VectorLru(config.cache_bytes)
     embedders = {
@@ -135,14 +132,11 @@ def _fitter(recipe: Recipe) -> Fitter | None:
     return Fitter(recipe, path) if path else None
 
 
-def _ask_models(member: Upstream) -> dict[str, Literal["embedding", "reranker"] | None]:
-    headers = {"Authorization": f"Bearer {member.key}"} if member.key else {}
-    try:
-        with httpx.Client(mounts=NO_PROXY) as client:
-            answer = client.get(member.url("/models"), headers=headers, timeout=10)
-        return listed(answer.json()) if answer.is_success else {}
-    except (httpx.TransportError, ValueError):
-        return {}
+def _ask_models(member: Upstream) -> dict[str, Kind | None]:
+    limits = EndpointLimits(_LIST_SECONDS, 1, retry=RetryPolicy(attempts=1))
+    with closing(Endpoint(str(member.base), member.key, limits)) as endpoint, suppress(EndpointError):
+        return listed_models(endpoint.get(MODELS_PATH))
+    return {}
 
 
 def _named(wanted: Wanted, config: GatewayConfig) -> list[Remote]:

@@ -12,10 +12,13 @@ from typing import Any
 import httpx
 import orjson
 
-from steelyard.engines.remote.endpoint import AGAIN, NO_PROXY, checked_key, retry_after
+from steelyard.engines.remote.endpoint import AGAIN, checked_key, retry_after
 from steelyard.errors import EndpointError, UsageError
 from steelyard.serving.failures import HttpFailure
 from steelyard.serving.metrics import Metrics
+from steelyard.wire.answer import AnswerError
+from steelyard.wire.http import IDENTITY, NO_PROXY, read_bounded_async
+from steelyard.wire.rerank import path_under
 
 ABOUT_TEXTS = frozenset({400, 413, 422})
 """Statuses that speak of the request; every other refusal speaks of the server, and another one may take it."""
@@ -103,16 +106,17 @@ class Upstream:
 
     def url(self, path: str) -> httpx.URL:
         """``path`` under the base; one that begins with ``//`` stands beside ``/v1``."""
-        stem = self.base.path
-        if path.startswith("//"):
-            stem, path = stem.removesuffix("/v1"), path[1:]
-        return self.base.copy_with(path=f"{stem}{path}")
+        return self.base.copy_with(path=path_under(self.base.path, path))
 
     def hidden(self, text: str) -> str:
         """``text`` without this upstream's key and password; servers repeat what they were sent."""
         for secret in filter(None, (self.key, self.base.password)):
             text = text.replace(secret, "***")
         return text
+
+    def wrong(self, error: AnswerError) -> EndpointError:
+        """An answer that cannot be right, as an error about this upstream."""
+        return EndpointError(self.hidden(f"{self.shown} {error}"))
 
     def failed(self, wait: float | None = None) -> None:
         """Rests, longer each time; or is held for the ``wait`` seconds that it asked for itself.
@@ -133,7 +137,7 @@ class Upstream:
         self.rests_until = self.held_until
 
 
-class Calls:
+class UpstreamClient:
     """Calls servers over HTTP.
 
     Args:
@@ -199,16 +203,15 @@ class Calls:
     async def _send(self, upstream: Upstream, request: httpx.Request) -> httpx.Response:
         """An answer with its content, as far as that is not too large."""
         answer = await self._http().send(request, stream=True)
-        content = bytearray()
         try:
-            async for piece in answer.aiter_bytes():
-                content += piece
-                if len(content) > self._largest:
-                    raise EndpointError(f"{upstream.shown} answered with more than {self._largest:,} bytes")
+            coding = answer.headers.get("Content-Encoding", "")
+            content = await read_bounded_async(answer.aiter_raw(), coding, self._largest)
+        except AnswerError as wrong:
+            raise upstream.wrong(wrong) from None
         finally:
             await answer.aclose()
         headers = {k: v for k, v in answer.headers.items() if k in ("retry-after", "location", "content-type")}
-        return httpx.Response(answer.status_code, headers=headers, content=bytes(content))
+        return httpx.Response(answer.status_code, headers=headers, content=content)
 
     def count(self, upstream: Upstream, result: str) -> None:
         """Tells the metrics of a call: ``ok``, ``refused`` or ``failed``."""
@@ -234,7 +237,7 @@ class Calls:
 
 
 def _headers(upstream: Upstream) -> dict[str, str]:
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **IDENTITY}
     if upstream.key:
         headers["Authorization"] = f"Bearer {upstream.key}"
     return headers

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from steelyard.errors import EndpointError
 from steelyard.serving.failures import HttpFailure
-from steelyard.serving.gateway.upstream import ABOUT_TEXTS, Calls, Passing, Refusal, Upstream
+from steelyard.serving.gateway.upstream import ABOUT_TEXTS, Passing, Refusal, Upstream, UpstreamClient
 
 T = TypeVar("T")
 _LONGEST_PAUSE = 30.0
@@ -45,16 +45,16 @@ class Upstreams:
 
     Args:
         members: at least one.
-        calls: how they are called.
+        client: how they are called.
         retries: how long to keep trying.
         places: requests of clients at once; more are answered with 429.
     """
 
     def __init__(
-        self, members: Sequence[Upstream], calls: Calls, retries: Retries | None = None, places: int = 1024
+        self, members: Sequence[Upstream], client: UpstreamClient, retries: Retries | None = None, places: int = 1024
     ) -> None:
         self.members = tuple(members)
-        self.calls = calls
+        self.client = client
         self._retries = retries or Retries()
         self._places = places
         self.inside = 0
@@ -110,7 +110,7 @@ class Upstreams:
 
     async def alive(self) -> bool:
         """Whether any member would take a request: it answers, without a fault of its own, and takes the key."""
-        statuses = await asyncio.gather(*(self.calls.status(u) for u in self.members))
+        statuses = await asyncio.gather(*(self.client.status(u) for u in self.members))
         return any(s is not None and s < 500 and s not in (401, 403) for s in statuses)
 
     async def _once(self, upstream: Upstream, one: Ask[T], ends: float, *, alone: bool) -> T:
@@ -140,13 +140,13 @@ class Upstreams:
 
     async def _watched(self, upstream: Upstream, one: Ask[T]) -> T:
         """One answer, given up when the upstream no longer answers anything: one that is busy does."""
-        if upstream.failures and await self.calls.status(upstream) is None:
+        if upstream.failures and await self.client.status(upstream) is None:
             raise Passing("it does not answer yet")
         task = asyncio.ensure_future(one(upstream))
         try:
             while not (await asyncio.wait((task,), timeout=self._retries.hang))[0]:
-                if await self.calls.status(upstream) is None and not task.done():
-                    self.calls.count(upstream, "failed")
+                if await self.client.status(upstream) is None and not task.done():
+                    self.client.count(upstream, "failed")
                     raise Passing("it hangs")
             return task.result()
         finally:
