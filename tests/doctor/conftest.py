@@ -25,7 +25,7 @@ def qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def reranker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny Qwen3 reranker with random values."""
     import checkpoints
 

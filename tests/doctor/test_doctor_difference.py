@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steelyard.doctor.cost import cost
-from steelyard.doctor.difference import Difference, judge_difference, same_model
+from steelyard.doctor.difference import Difference, explain_difference, same_model
 from steelyard.doctor.golden import Golden
 from steelyard.doctor.ruler import MEASURED_AT, Ruler, measured
 from steelyard.doctor.small_suite import hits, small_suite
@@ -42,23 +42,25 @@ def test_noise_keeps_a_model_and_turned_axes_do_not(size: float) -> None:
     assert not same_model(ROWS @ turned, ROWS)  # as alike among themselves as before, on other axes
 
 
-def judged(query: float, document: float, found: np.ndarray = ROWS, *, ways: bool = True, within: float = 0.0) -> str:
+def explained(
+    query: float, document: float, found: np.ndarray = ROWS, *, ways: bool = True, within: float = 0.0
+) -> str:
     seen = Difference(found, ROWS, query, document, ways)
-    (finding,) = judge_difference(seen, replace(KNOWS, within=within)) or (None,)
+    (finding,) = explain_difference(seen, replace(KNOWS, within=within)) or (None,)
     return "nothing" if finding is None else f"{finding.fault.value} {finding.sure.name}"
 
 
 def test_what_a_size_of_difference_is_called() -> None:
     wanted = {20.0: "nothing", 12.0: "dtype NOTE", 9.0: "dtype NOTE", 8.0: "quantisation-loss POSSIBLE"}
     wanted |= {6.0: "quantisation-loss LIKELY", 4.0: "quantisation-loss LIKELY", 2.0: "another-model LIKELY"}
-    assert {bits: judged(*[KNOWS.scale.loss(bits)] * 2) for bits in wanted} == wanted
+    assert {bits: explained(*[KNOWS.scale.loss(bits)] * 2) for bits in wanted} == wanted
 
 
 def test_what_else_decides() -> None:
-    assert judged(0.3, 0.3, -ROWS) == "another-model LIKELY"
-    assert judged(0.3, 0.3, ways=False) == "unlike-reference LIKELY"
-    assert judged(0.3, 0.001) == "template-wrong LIKELY"
-    assert judged(0.08, 0.08, within=0.1) == "dtype NOTE"
+    assert explained(0.3, 0.3, -ROWS) == "another-model LIKELY"
+    assert explained(0.3, 0.3, ways=False) == "unlike-reference LIKELY"
+    assert explained(0.3, 0.001) == "template-wrong LIKELY"
+    assert explained(0.08, 0.08, within=0.1) == "dtype NOTE"
 
 
 @given(BOOLS)

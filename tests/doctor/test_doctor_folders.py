@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import tokenizers_for_tests as tokenizers
+import torch
 from planted import Plant, Planted, qwen3_recipe, served, write_json
+from safetensors.torch import load_file, save_file
 
 from steelyard.cli.app import run
 from steelyard.doctor.examine import Request, examine
@@ -123,10 +125,60 @@ def test_what_the_files_get_wrong_is_named_first(wanted, spoil, folder: Path, re
     assert found.exit_code == 9
 
 
-def test_a_healthy_folder_passes_and_says_what_was_checked(folder: Path, recipe_file: Path) -> None:
-    found = examine(Request(str(folder), str(recipe_file)))
+def test_a_healthy_folder_passes_and_says_what_was_checked(folder: Path, recipe_file: Path, qwen3: Path) -> None:
+    found = examine(Request(str(folder), str(recipe_file), reference=qwen3))
     assert (found.verdict, found.faults) == ("healthy", ())
     assert {"files", "right vectors", "dimensions", "end of long texts"} <= set(found.checks)
+
+
+def spoil_weights(folder: Path, change: Callable[[str, torch.Tensor], torch.Tensor]) -> None:
+    path = folder / "model.safetensors"
+    changed = {name: change(name, tensor).contiguous() for name, tensor in load_file(path).items()}
+    save_file(changed, path)
+
+
+def shuffled(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    if "layer" not in name:
+        return tensor
+    return tensor[torch.randperm(len(tensor), generator=torch.Generator().manual_seed(3))]
+
+
+def shifted(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.roll(1, 0) if name.endswith(("embed_tokens.weight", "word_embeddings.weight")) else tensor
+
+
+def untrained(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    return torch.randn(tensor.shape, generator=torch.Generator().manual_seed(len(name))) * 0.02
+
+
+WEIGHTS = {"shuffled": shuffled, "token ids shifted": shifted, "untrained": untrained}
+
+
+def lose_half(folder: Path) -> None:
+    layers = json.loads((folder / "config.json").read_text(encoding="utf-8"))["num_hidden_layers"]
+    edit(folder / "config.json", num_hidden_layers=layers // 2, layer_types=None)
+
+
+@pytest.mark.parametrize("name", [*WEIGHTS, "half of the layers"])
+def test_wrong_weights_are_never_compared_with_themselves(
+    name: str, folder: Path, recipe_file: Path, qwen3: Path
+) -> None:
+    lose_half(folder) if name not in WEIGHTS else spoil_weights(folder, WEIGHTS[name])
+    found = examine(Request(str(folder), str(recipe_file), reference=qwen3))
+    assert (found.verdict, found.exit_code) == ("faulty", 9), found
+    with pytest.raises(UsageError, match="the examined folder itself"):
+        examine(Request(str(folder), str(recipe_file), reference=folder))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*WEIGHTS, "half of the layers"])
+def test_wrong_weights_of_e5_are_held_against_the_shipped_file(name: str, e5: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "multilingual-e5-small"
+    shutil.copytree(e5, folder)
+    lose_half(folder) if name not in WEIGHTS else spoil_weights(folder, WEIGHTS[name])
+    found = examine(Request(str(folder), "e5-small"))
+    assert (found.verdict, found.exit_code) == ("faulty", 9), found
+    assert found.reference.startswith("the golden file") or name == "half of the layers"
 
 
 def test_another_model_is_told_by_its_config(folder: Path) -> None:

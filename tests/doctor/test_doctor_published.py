@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from steelyard.doctor.case import Case
 from steelyard.doctor.diagnose import diagnose
 from steelyard.doctor.finding import Confidence, Diagnosis, Fault
-from steelyard.doctor.judges import JudgeCase, check_published_scores
 from steelyard.doctor.local import LocalReference
 from steelyard.doctor.published import check_published
+from steelyard.doctor.rerankers import RerankCase, check_published_scores
 from steelyard.doctor.target import Answer, Templates
 from steelyard.engines.checkpoint.rounded import write_rounded
 from steelyard.errors import WeightsError
@@ -188,7 +188,7 @@ WITHOUT_PROMPT = (0.55859, 0.98828, 0.88672, 0.91016)
 def test_a_reranker_without_its_prompt(templates: Templates, adds: bool, wanted: str) -> None:
     recipe = load_recipe("qwen3-reranker-0.6b")
     target = Scoring(recipe, templates, WITHOUT_PROMPT, adds=adds)
-    (found,) = check_published_scores(JudgeCase(target, recipe))
+    (found,) = check_published_scores(RerankCase(target, recipe))
     assert f"{found.fault.value} {found.sure.name}" == wanted
 
 
@@ -214,7 +214,7 @@ class Constant:
     ],
 )
 def test_scores_are_compared_as_probabilities(target: Constant, wanted: str) -> None:
-    (found,) = check_published_scores(JudgeCase(target, load_recipe("bge-reranker-v2-m3")))
+    (found,) = check_published_scores(RerankCase(target, load_recipe("bge-reranker-v2-m3")))
     assert f"{found.fault.value} {found.sure.name}" == wanted
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 from steelyard.doctor.examine import Request, examine
-from steelyard.doctor.judges import JudgeCase, LocalJudge, diagnose_judge
 from steelyard.doctor.probes import PAIRS
+from steelyard.doctor.rerankers import LocalRerankReference, RerankCase, diagnose_reranker
+from steelyard.errors import UsageError
 from steelyard.models.recipe import Recipe
 from steelyard.types import Scores
 
@@ -74,16 +76,16 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def reference(judge: Path) -> LocalJudge:
-    return LocalJudge(str(judge))
+def reference(reranker: Path) -> LocalRerankReference:
+    return LocalRerankReference(str(reranker))
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_planted_fault_is_named_first(name: str, judge: Path, reference: LocalJudge) -> None:
+def test_a_planted_fault_is_named_first(name: str, reranker: Path, reference: LocalRerankReference) -> None:
     write, options, wanted = FAULTS[name]
-    recipe = recipe_of(judge)
-    target = Server(judge, write(recipe), **options)
-    found = diagnose_judge(JudgeCase(target, recipe, reference))
+    recipe = recipe_of(reranker)
+    target = Server(reranker, write(recipe), **options)
+    found = diagnose_reranker(RerankCase(target, recipe, reference))
     assert (found.faults[0].fault.value if found.faults else found.verdict) == wanted, found
 
 
@@ -113,16 +115,20 @@ class Overlap:
         (Overlap(0.0), "reranker-template-missing"),
     ],
 )
-def test_without_right_scores_behaviour_tells(target: Overlap, wanted: str, judge: Path) -> None:
-    found = diagnose_judge(JudgeCase(target, recipe_of(judge)))
+def test_without_right_scores_behaviour_tells(target: Overlap, wanted: str, reranker: Path) -> None:
+    found = diagnose_reranker(RerankCase(target, recipe_of(reranker)))
     assert (found.faults[0].fault.value if found.faults else found.verdict) == wanted, found
 
 
-def test_a_folder_is_scored_by_its_own_checkpoint(judge: Path) -> None:
-    found = examine(Request(str(judge), "qwen3-reranker-0.6b", reference=judge))
+def test_a_folder_is_scored_by_another_copy_of_its_checkpoint(reranker: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "publisher"
+    shutil.copytree(reranker, copy)
+    found = examine(Request(str(reranker), "qwen3-reranker-0.6b", reference=copy))
     (fault,) = found.faults  # its random values are not those that were published
     assert (fault.fault.value, fault.sure.name) == ("unlike-published", "LIKELY")
     assert "the reference itself" in fault.what
     assert found.cost is not None
     assert (found.cost.lost, found.cost.won) == (0, 0)
     assert "right scores" in found.checks
+    with pytest.raises(UsageError, match="the examined folder itself"):
+        examine(Request(str(reranker), "qwen3-reranker-0.6b", reference=reranker))

@@ -13,7 +13,7 @@ from steelyard.doctor.behaviour import (
     check_size,
 )
 from steelyard.doctor.case import Case, Check
-from steelyard.doctor.cost import cost, target_hits
+from steelyard.doctor.cost import check_cost, cost, target_hits
 from steelyard.doctor.dimensions import check_dimensions
 from steelyard.doctor.exact import compare_with_reference
 from steelyard.doctor.finding import Confidence, Cost, Diagnosis, Fault, Finding, in_order
@@ -92,6 +92,7 @@ def diagnose(case: Case, before: Sequence[Finding] = ()) -> Diagnosis:
             break
     sane = not any(f.fault is Fault.ANOTHER_MODEL and f.sure is Confidence.CERTAIN for f in findings)
     rank, price = _ranked(whole) if sane and not case.quick else (None, None)
+    findings += [] if price is None else check_cost(price)
     return Diagnosis(
         target=case.target.name,
         recipe=case.recipe.name,

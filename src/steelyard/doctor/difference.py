@@ -52,7 +52,7 @@ class Difference:
         return said if self.loss > 1e-4 else f"distance from the reference {self.loss:.1e} (1 - centred cosine)"
 
 
-def judge_difference(seen: Difference, reference: Reference) -> list[Finding]:
+def explain_difference(seen: Difference, reference: Reference) -> list[Finding]:
     """The finding, or a note, for a difference; empty where float32 alone makes it."""
     if Ruler().bits(seen.loss) >= _FLOAT32:
         return []

@@ -31,10 +31,10 @@ def check_dimensions(case: Case) -> list[Finding]:
     except RefusedError as wrong:
         what = f"`dimensions` is refused ({asked} asked for), though the model is trained to be cut"
         return [Finding(Fault.DIMENSIONS_REFUSED, Confidence.CERTAIN, what, str(wrong)[-160:], _MEND)]
-    return _judge(cut, whole, asked, normalise=recipe.normalise)
+    return _compare(cut, whole, asked, normalise=recipe.normalise)
 
 
-def _judge(cut: Vectors, whole: Vectors, asked: int, *, normalise: bool) -> list[Finding]:
+def _compare(cut: Vectors, whole: Vectors, asked: int, *, normalise: bool) -> list[Finding]:
     sure = Confidence.CERTAIN
     if cut.shape[1] != asked:
         what = f"`dimensions` is ignored: {asked} asked for, {cut.shape[1]} given"

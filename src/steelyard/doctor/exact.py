@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from steelyard.doctor.case import Case
 from steelyard.doctor.compare import centred_cosines
-from steelyard.doctor.difference import Difference, judge_difference, other_size
+from steelyard.doctor.difference import Difference, explain_difference, other_size
 from steelyard.doctor.finding import Confidence, Finding
 from steelyard.doctor.hypotheses import RunVariant, hypotheses
 from steelyard.doctor.local import RIGHT, Reference
@@ -69,7 +69,7 @@ def compare_with_reference(case: Case) -> list[Finding]:
     if named is not None:
         return [named]
     seen = Difference(found, wanted, own.query, own.document, any(f.hypothesis.way != RIGHT for f in fits))
-    return judge_difference(seen, reference)
+    return explain_difference(seen, reference)
 
 
 def _of(reference: Reference, hypothesis: RunVariant) -> Vectors | None:

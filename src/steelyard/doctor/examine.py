@@ -11,9 +11,9 @@ from steelyard.doctor.diagnose import diagnose
 from steelyard.doctor.files import compare_files
 from steelyard.doctor.finding import Diagnosis, Fault, in_order
 from steelyard.doctor.golden import Golden, read_golden, shipped_golden
-from steelyard.doctor.judges import FolderJudge, JudgeCase, LocalJudge, diagnose_judge
 from steelyard.doctor.local import FolderTarget, LocalReference, Reference
 from steelyard.doctor.record import record, record_folder
+from steelyard.doctor.rerankers import FolderReranker, LocalRerankReference, RerankCase, diagnose_reranker
 from steelyard.doctor.target import ServerConfig, ServerTarget, Templates, served_models
 from steelyard.errors import MissingExtraError, RecipeError, UsageError, WeightsError
 from steelyard.models.folder import read_recipe
@@ -91,8 +91,8 @@ def _server(request: Request) -> Diagnosis:
     recipe = _recipe_of_server(request)
     target = _open(request)
     if recipe.kind == "reranker":
-        judge = LocalJudge(str(request.reference)) if request.reference else None
-        return diagnose_judge(JudgeCase(target, recipe, judge, request.longest))
+        reference = LocalRerankReference(str(request.reference)) if request.reference else None
+        return diagnose_reranker(RerankCase(target, recipe, reference, request.longest))
     return diagnose(Case(target, recipe, _reference(request, recipe), request.longest, request.quick))
 
 
@@ -100,8 +100,10 @@ def _folder(request: Request) -> Diagnosis:
     folder = Path(request.target)
     named = _named(request.recipe) if request.recipe else None
     if named is not None and named.kind == "reranker":
-        judge = LocalJudge(str(request.reference)) if request.reference else None
-        return diagnose_judge(JudgeCase(FolderJudge(str(folder), named), named, judge, request.longest))
+        if request.reference is not None:
+            _other_folder(request.reference, folder)
+        reference = LocalRerankReference(str(request.reference)) if request.reference else None
+        return diagnose_reranker(RerankCase(FolderReranker(str(folder), named), named, reference, request.longest))
     claimed = read_recipe(folder)
     recipe = _recipe_of_folder(request, claimed)
     found = compare_files(claimed, recipe)
@@ -114,23 +116,46 @@ def _folder(request: Request) -> Diagnosis:
         if not by_files.faults:
             raise
         return replace(by_files, skipped=(f"vectors: {wrong}",))
-    inside = recipe.model_copy(update={"sources": claimed.sources})
-    seen = diagnose(Case(target, recipe, _reference(request, inside), request.longest, request.quick), found)
+    reference = _reference(request, recipe, own=folder)
+    seen = diagnose(Case(target, recipe, reference, request.longest, request.quick), found)
     return replace(seen, checks=("files", *seen.checks))
 
 
-def _reference(request: Request, recipe: Recipe) -> Reference | None:
+def _reference(request: Request, recipe: Recipe, own: Path | None = None) -> Reference | None:
+    """Where right vectors come from; never the examined folder itself, which would agree with all that is wrong in it.
+
+    Args:
+        request: names a reference, or none.
+        recipe: what the target should be.
+        own: the folder that is examined; None for a server.
+    """
     given = request.reference
     if given is not None and given.is_file():
         return read_golden(given)
     if given is not None:
-        if not given.is_dir():
-            raise UsageError(f"{given}: neither a golden file nor a folder; --record FILE makes one")
-        return LocalReference(recipe.model_copy(update={"sources": Sources(folder=str(given))}))
+        return LocalReference(recipe.model_copy(update={"sources": Sources(folder=str(_other_folder(given, own)))}))
     try:
-        return LocalReference(recipe)
+        found = LocalReference(recipe)
     except (WeightsError, MissingExtraError):
-        return None if _is_file(request.recipe) else shipped_golden(recipe.name)
+        found = None
+    if found is not None and not _is_same(Path(found.name), own):
+        return found
+    return None if _is_file(request.recipe) else shipped_golden(recipe.name)
+
+
+def _other_folder(given: Path, own: Path | None) -> Path:
+    if not given.is_dir():
+        raise UsageError(f"{given}: neither a golden file nor a folder; --record FILE makes one")
+    if _is_same(given, own):
+        raise UsageError(
+            f"--reference {given} is the examined folder itself, which agrees with every fault in it; name the "
+            "publisher's folder, or a golden file"
+        )
+    return given
+
+
+def _is_same(one: Path, other: Path | None) -> bool:
+    return other is not None and one.resolve() == other.resolve()
 
 
 def _open(request: Request) -> ServerTarget:

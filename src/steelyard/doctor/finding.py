@@ -37,6 +37,7 @@ class Fault(StrEnum):
     DTYPE = "dtype"
     UNLIKE_REFERENCE = "unlike-reference"
     UNLIKE_PUBLISHED = "unlike-published"
+    RANKS_WORSE = "ranks-worse"
     DOES_NOT_RANK = "does-not-rank"
     AS_PUBLISHED = "as-published"
 

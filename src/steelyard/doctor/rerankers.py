@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard.doctor.cost import cost
+from steelyard.doctor.cost import check_cost, cost
 from steelyard.doctor.finding import Confidence, Diagnosis, Fault, Finding, in_order
 from steelyard.doctor.probes import DOCUMENTS, PAIRS
 from steelyard.doctor.published import Distance, as_published, farthest, named, of_the_reference, unlike_published
@@ -32,7 +32,7 @@ _TEMPLATE = (
 )
 
 
-class JudgeReference(Protocol):
+class RerankReference(Protocol):
     """Right scores, and those of known wrong ways."""
 
     @property
@@ -43,7 +43,7 @@ class JudgeReference(Protocol):
         """float32[queries, documents] of the same checkpoint under another recipe."""
 
 
-class LocalJudge:
+class LocalRerankReference:
     """A reranker's checkpoint on this machine, in fp32."""
 
     def __init__(self, folder: str) -> None:
@@ -51,7 +51,7 @@ class LocalJudge:
         self._known: dict[str, Scores] = {}
 
     def table(self, recipe: Recipe, queries: Sequence[str], documents: Sequence[str]) -> Scores:
-        """See :class:`JudgeReference`; what was asked for before is not run again."""
+        """See :class:`RerankReference`; what was asked for before is not run again."""
         key = f"{recipe.model_dump_json()}{queries}{documents}"
         if key not in self._known:
             engine = self.open(recipe)
@@ -67,14 +67,14 @@ class LocalJudge:
         return reranker_fp32(recipe.model_copy(update={"sources": sources}))
 
 
-class FolderJudge:
+class FolderReranker:
     """A reranker's folder as a target: run under what the recipe says, with the ids that its own tokenizer has."""
 
     templates: Templates = "server"
 
     def __init__(self, folder: str, recipe: Recipe) -> None:
         self.name = folder
-        self._engine = LocalJudge(folder).open(recipe)
+        self._engine = LocalRerankReference(folder).open(recipe)
 
     def rerank(self, query: str, documents: Sequence[str]) -> Scores:
         """See :class:`steelyard.doctor.target.RerankTarget`."""
@@ -82,12 +82,12 @@ class FolderJudge:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgeCase:
+class RerankCase:
     """A reranking target, what it should be, where right scores come from, and tokens of the longest text sent."""
 
     target: RerankTarget
     recipe: Recipe
-    reference: JudgeReference | None = None
+    reference: RerankReference | None = None
     longest: int = 1024
 
     def score(self, query: str, documents: Sequence[str]) -> Scores:
@@ -98,7 +98,7 @@ class JudgeCase:
         return self.target.rerank(self.recipe.render_query(query), sent)
 
 
-def diagnose_judge(case: JudgeCase, before: Sequence[Finding] = ()) -> Diagnosis:
+def diagnose_reranker(case: RerankCase, before: Sequence[Finding] = ()) -> Diagnosis:
     """Makes every check of a reranking target.
 
     Raises:
@@ -106,7 +106,7 @@ def diagnose_judge(case: JudgeCase, before: Sequence[Finding] = ()) -> Diagnosis
     """
     table = _table(case)
     first = _hits(table)
-    findings = [*before, *_order(case), *check_judge_truncation(case)]
+    findings = [*before, *_order(case), *check_document_truncation(case)]
     checks = ["order and batches", "end of long documents"]
     price = None
     if case.recipe.examples:
@@ -119,6 +119,7 @@ def diagnose_judge(case: JudgeCase, before: Sequence[Finding] = ()) -> Diagnosis
         findings += _exact(case, case.reference, table)
         checks.append("right scores")
         price = cost(first, _hits(_scores(case.reference, case.recipe)))
+        findings += check_cost(price)
     skipped = () if case.reference else ("right scores: give --reference with the folder of the same checkpoint",)
     name = case.reference.name if case.reference else ""
     return Diagnosis(
@@ -126,7 +127,7 @@ def diagnose_judge(case: JudgeCase, before: Sequence[Finding] = ()) -> Diagnosis
     )
 
 
-def check_published_scores(case: JudgeCase) -> list[Finding]:
+def check_published_scores(case: RerankCase) -> list[Finding]:
     """Whether the published scores come out; of the reference where there is one, which is what else is trusted."""
     reference, recipe = case.reference, case.recipe
     if reference is not None:
@@ -140,7 +141,7 @@ def check_published_scores(case: JudgeCase) -> list[Finding]:
     return [next((f for f in found if f is not None), None) or unlike_published(own, causes)]
 
 
-def check_judge_truncation(case: JudgeCase) -> list[Finding]:
+def check_document_truncation(case: RerankCase) -> list[Finding]:
     """Whether a long document whose answer stands at its end is read to the end; see :mod:`.truncation`."""
     query = PAIRS[-1].query
 
@@ -154,12 +155,12 @@ def check_judge_truncation(case: JudgeCase) -> list[Finding]:
     return end_of_reading(reads, words, Words(limit, "documents", "have the same score"))
 
 
-def _table(case: JudgeCase) -> Scores:
+def _table(case: RerankCase) -> Scores:
     """float32[queries, documents], each score from a request of its own query."""
     return np.stack([case.score(p.query, DOCUMENTS[:_QUERIES]) for p in PAIRS[:_QUERIES]])
 
 
-def _order(case: JudgeCase) -> list[Finding]:
+def _order(case: RerankCase) -> list[Finding]:
     query, documents = PAIRS[0].query, [*DOCUMENTS[:_QUERIES], " ".join(DOCUMENTS[8:12])]
     alone = np.array([case.score(query, [d])[0] for d in documents])
     batch, turned = case.score(query, documents), case.score(query, documents[::-1])[::-1]
@@ -191,7 +192,7 @@ def _points(table: Scores) -> list[Finding]:
     return [Finding(Fault.RERANK_TEMPLATE_MISSING, Confidence.LIKELY, what, seen, _TEMPLATE)]
 
 
-def _exact(case: JudgeCase, reference: JudgeReference, table: Scores) -> list[Finding]:
+def _exact(case: RerankCase, reference: RerankReference, table: Scores) -> list[Finding]:
     wanted = _scores(reference, case.recipe)
     distance = _distance(table, wanted)
     if distance <= _EQUAL:
@@ -215,7 +216,7 @@ def _published(recipe: Recipe, score: Callable[[str, Sequence[str]], Scores]) ->
     return farthest(wanted, map(figures, recipe.examples))
 
 
-def _undoing(case: JudgeCase) -> Iterator[tuple[Finding, Callable[[str, Sequence[str]], Scores]]]:
+def _undoing(case: RerankCase) -> Iterator[tuple[Finding, Callable[[str, Sequence[str]], Scores]]]:
     """Faults, and scores as they would be without each."""
     sure, target, recipe = Confidence.CERTAIN, case.target, case.recipe
     yield _swapped("", sure), lambda q, d: 1 - _probabilities(case.score(q, d)).astype(np.float32)
@@ -240,7 +241,7 @@ def _sixteen_bits(distance: float) -> Finding:
     return Finding(Fault.DTYPE, Confidence.NOTE, what, seen, "Serve float32 if you must have the same numbers")
 
 
-def _wrong(case: JudgeCase, reference: JudgeReference, wanted: Scores) -> list[tuple[Scores, Finding]]:
+def _wrong(case: RerankCase, reference: RerankReference, wanted: Scores) -> list[tuple[Scores, Finding]]:
     recipe, sure = case.recipe, Confidence.CERTAIN
     found = [(1 - wanted, _swapped("", sure))]
     if recipe.architecture != "qwen3":
@@ -259,7 +260,7 @@ def _wrong(case: JudgeCase, reference: JudgeReference, wanted: Scores) -> list[t
     return [*found, _doubled(recipe, reference)]
 
 
-def _doubled(recipe: Recipe, reference: JudgeReference) -> tuple[Scores, Finding]:
+def _doubled(recipe: Recipe, reference: RerankReference) -> tuple[Scores, Finding]:
     """The prompt of the client inside the prompt of the server."""
     documents = [recipe.render_document(d) for d in DOCUMENTS[:_QUERIES]]
     scores = reference.table(recipe, [recipe.render_query(p.query) for p in PAIRS[:_QUERIES]], documents)
@@ -272,7 +273,7 @@ def _twice() -> Finding:
     return Finding(Fault.TEMPLATE_DOUBLED, Confidence.CERTAIN, what, "", mend)
 
 
-def _scores(reference: JudgeReference, recipe: Recipe) -> Scores:
+def _scores(reference: RerankReference, recipe: Recipe) -> Scores:
     return reference.table(recipe, [p.query for p in PAIRS[:_QUERIES]], DOCUMENTS[:_QUERIES])
 
 
