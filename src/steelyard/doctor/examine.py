@@ -116,8 +116,8 @@ def _folder(request: Request) -> Diagnosis:
         if not by_files.faults:
             raise
         return replace(by_files, skipped=(f"vectors: {wrong}",))
-    reference = _reference(request, recipe, own=folder)
-    seen = diagnose(Case(target, recipe, reference, request.longest, request.quick), found)
+    right = _reference(request, recipe, own=folder)
+    seen = diagnose(Case(target, recipe, right, request.longest, request.quick), found)
     return replace(seen, checks=("files", *seen.checks))
 
 
