@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -17,6 +19,10 @@ from steelyard.files import write_atomic
 from steelyard.models.recipe import Recipe
 
 _SUFFIX = ".toml"
+_COPY = re.compile(
+    r"[-_.:@](gguf|ggml|onnx|mlx|awq|gptq|latest|(bf|fp|f)(8|16|32)|w\d+a\d+|(int|nf)\d|i?q\d[a-z0-9_]*|\d-?bits?)$"
+)
+"""Endings that name another form of the same model."""
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -38,6 +44,43 @@ def load_recipe(name: str) -> Recipe:
     file = files[name]
     place = str(file) if name not in _built_in() else f"models/catalog/{file.name}"
     return parse_recipe(file.read_text(encoding="utf-8"), place)
+
+
+def recipe_called(name: str, kind: Literal["embedding", "reranker"] | None = None) -> Recipe | None:
+    """The recipe that a server's name of a model means; None where none does.
+
+    Args:
+        name: as ``GET /v1/models`` lists it.
+        kind: which kind is meant; None for any.
+    """
+    recipes = map(load_recipe, recipe_names())
+    return next((r for r in recipes if kind in (None, r.kind) and is_called(name, r)), None)
+
+
+def is_called(name: str, recipe: Recipe) -> bool:
+    """Whether a server's name of a model means this recipe.
+
+    Meant are the recipe's own name, its names on the hubs with or without their owner, Ollama's spelling of them
+    (``qwen3-embedding:4b``), a folder of one of these names, and all of them with the ending of a quantised copy
+    (``-GGUF``, ``:Q8_0``, ``-AWQ``).
+    """
+    if name.rstrip("/").rpartition("/")[2] == recipe.name:  # in small letters: Qwen3-4B is a language model
+        return True
+    hubs = (recipe.title, recipe.sources.huggingface, recipe.sources.modelscope)
+    return _letters(_bare(name)) in {_letters(_bare(known)) for known in hubs if known}
+
+
+def _bare(name: str) -> str:
+    """The last part of a name or path, in small letters, without the endings of copies."""
+    cached = re.search(r"models--[^/]*?--([^/]+)", name)
+    last = cached[1] if cached else name.rstrip("/").rpartition("/")[2]
+    while (shorter := _COPY.sub("", last.lower())) != last:
+        last = shorter
+    return last
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name)
 
 
 def add_recipe(source: Path, folder: Path | None = None) -> Recipe:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from steelyard.engines.backend_choice import BackendChoice
 from steelyard.engines.protocol import Encoder, Engine, Reranker, SparseEncoder
+from steelyard.engines.remote.matching import endpoint_recipe
 from steelyard.engines.remote.openai import OpenAIConfig, OpenAIEncoder, OpenAIReranker
 from steelyard.models.folder import read_recipe
 from steelyard.models.recipe import Recipe
@@ -132,15 +133,15 @@ class SystemBuilder:
     def _open(self, leaf: Leaf, options: dict[str, Value]) -> tuple[Encoder, BackendChoice]:
         if leaf.scheme != "openai":
             return self._engines.encoder(_recipe(leaf), _text(options, "backend"))
-        recipe = load_recipe(str(options["recipe"])) if "recipe" in options else None
+        sent = endpoint_recipe(leaf.name, _text(options, "recipe"))
         config = OpenAIConfig(
             model=leaf.name,
             url=leaf.url,
             batch=int(options.get("batch", 64)),
             concurrency=int(options.get("concurrency", 8)),
-            recipe=recipe,
+            recipe=sent.recipe,
         )
-        return OpenAIEncoder(config), _remote(leaf)
+        return OpenAIEncoder(config), _remote(leaf, sent.said)
 
     def _open_reranker(self, leaf: Leaf, options: dict[str, Value]) -> tuple[Reranker, BackendChoice]:
         backend = _text(options, "backend")
@@ -161,8 +162,8 @@ def shaped(encoder: Encoder, options: dict[str, Value]) -> Encoder:
     return ShortEncoder(encoder, limit) if limit else encoder
 
 
-def _remote(leaf: Leaf) -> BackendChoice:
-    return BackendChoice(leaf.name, leaf.scheme, leaf.url)
+def _remote(leaf: Leaf, warning: str = "") -> BackendChoice:
+    return BackendChoice(leaf.name, leaf.scheme, leaf.url, warning)
 
 
 def _recipe(leaf: Leaf) -> Recipe:

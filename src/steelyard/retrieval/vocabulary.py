@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from steelyard.engines.load import Gives, backend_name
+from steelyard.engines.remote.matching import NONE
 from steelyard.errors import ExpressionError, UsageError
 from steelyard.models.folder import read_recipe
 from steelyard.models.recipe import Recipe
@@ -58,7 +59,9 @@ _DENSE = _INSTRUCTION | _KEPT | _LONG | _BACKEND
 _REMOTE = {
     "batch": Option(int, "texts a request (64)", 1, 4096),
     "concurrency": Option(int, "requests under way at once (8)", 1, 1024),
-    "recipe": Option(str, "the recipe whose templates are put on before sending"),
+    "recipe": Option(
+        str, "the recipe whose templates are put on before sending, or none (the one that the name means)"
+    ),
 }
 _REMOTE_DENSE = _INSTRUCTION | _KEPT | _REMOTE
 _RERANK = _INSTRUCTION | {"top": Option(int, "hits that are reranked (50)", 1, 100_000)}
@@ -181,6 +184,8 @@ def _check_models(leaf: Leaf, source: str) -> None:
     recipe = recipe_of(leaf)
     for key, values in leaf.options:
         for value in values:
+            if key == "recipe" and value == NONE:
+                continue
             if key in ("model", "recipe") and value not in names(rerankers=False)[1:]:
                 fitting = ", ".join(names(rerankers=False)[1:])
                 raise ExpressionError(f"there is no model {value!r}. Here fits: {fitting}", source, leaf.column)

@@ -9,6 +9,7 @@ from steelyard.bench.evaluation.result import SystemRecord
 from steelyard.bench.evaluation.sweep import storage_of
 from steelyard.cost.figure import ROUNDS, Figure
 from steelyard.cost.record import CostRecord
+from steelyard.engines.remote.matching import endpoint_recipe
 from steelyard.errors import SteelyardError
 from steelyard.models.recipe import Published, Recipe
 from steelyard.retrieval.expression import Fuse, Leaf, Node, Rerank, leaves, parse, single_options
@@ -149,8 +150,12 @@ def _recipe(leaf: Leaf) -> Recipe | None:
     if leaf.scheme == MAXSIM:
         return late_recipe(leaf)
     options = single_options(leaf)
-    named = options.get("model", MAXSIM_MODEL) if leaf.name == MAXSIM and not leaf.scheme else options.get("recipe")
-    return recipe_of(Leaf(str(named))) if named else recipe_of(leaf)
+    if leaf.scheme == "openai":
+        asked = options.get("recipe")
+        return endpoint_recipe(leaf.name, None if asked is None else str(asked)).recipe
+    if leaf.name == MAXSIM and not leaf.scheme:
+        return recipe_of(Leaf(str(options.get("model", MAXSIM_MODEL))))
+    return recipe_of(leaf)
 
 
 def _is_known(leaf: Leaf) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from steelyard.models.recipe import Recipe
+from steelyard.models.registry import is_called
 from steelyard.serving.gateway.upstream import Refusal, Upstream
 from steelyard.serving.gateway.upstreams import Upstreams
 from steelyard.wire.embeddings import Kind, listed_models
@@ -62,10 +63,3 @@ def _unlisted(remote: Remote) -> str:
     if remote.recipe is None or remote.name != remote.recipe.name:
         return remote.name
     return remote.recipe.sources.huggingface or remote.recipe.name
-
-
-def is_called(name: str, recipe: Recipe) -> bool:
-    """Whether a server's name means this recipe: its own, its hub's, or a folder of that name."""
-    known = (recipe.name, recipe.title, recipe.sources.huggingface, recipe.sources.modelscope)
-    plain = name.rstrip("/").rpartition("/")[2].lower()
-    return plain in {k.rpartition("/")[2].lower() for k in known if k}

@@ -11,11 +11,11 @@ from steelyard.engines.remote.endpoint import BYTES_A_TEXT, LEAST_BYTES, Endpoin
 from steelyard.engines.remote.retry import RetryPolicy
 from steelyard.errors import EndpointError
 from steelyard.models.recipe import Recipe
-from steelyard.models.registry import load_recipe, recipe_names
+from steelyard.models.registry import recipe_called
 from steelyard.serving.gateway.cache import VectorLru
 from steelyard.serving.gateway.fit import Fitter
 from steelyard.serving.gateway.models import RemoteEmbedder, RemoteReranker
-from steelyard.serving.gateway.names import Remote, is_called
+from steelyard.serving.gateway.names import Remote
 from steelyard.serving.gateway.upstream import Upstream, UpstreamClient
 from steelyard.serving.gateway.upstreams import Retries, Upstreams
 from steelyard.serving.keys import Keys
@@ -109,11 +109,10 @@ def discover(members: Sequence[Upstream], config: GatewayConfig) -> list[Remote]
     Raises:
         EndpointError: none of them lists any.
     """
-    recipes = [load_recipe(name) for name in recipe_names()]
     found: dict[str, Remote] = {}
     for member in members:
         for name, kind in _ask_models(member).items():
-            recipe = next((r for r in recipes if is_called(name, r)), None)
+            recipe = recipe_called(name)
             found[name] = Remote(name, recipe, None, config.batch, kind)
     if not found:
         shown = ", ".join(m.shown for m in members)
