@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
 import re
 import string
 
@@ -22,7 +25,7 @@ from steelyard.report.sweeps import sweeps
 from steelyard.stats.intervals import Interval, interval
 from steelyard.stats.verdict import judge
 from steelyard.wording.numbers import CHANGE, amount, p_value, short
-from steelyard.wording.words import LANGUAGES, load_wording
+from steelyard.wording.words import LANGUAGES, load_wording, reader_language
 
 
 def placeholders(text: str) -> set[str]:
@@ -74,6 +77,43 @@ def test_the_report_names_what_failed_and_what_was_remarked() -> None:
     assert "zh-fakes: two texts are alike" in remarks
 
 
+def test_a_report_begins_with_a_system_and_says_why() -> None:
+    w, suite = load_wording("en"), trap_suite(40)
+    better = compose(result_of(suite, (weighed("e5-small", suite, 4000), weighed("bm25", suite, 1, 9))))
+    assert sentences.title(better, w) == "Recommendation: e5-small"
+    assert sentences.reason(better, w)[0].startswith("e5-small is significantly better than every other system")
+    same = (weighed("e5-small", suite, 64, costs=cost(30.0)), weighed("minilm-en", suite, 64, costs=cost(1.0)))
+    tied = compose(result_of(suite, same))
+    assert sentences.title(tied, w) == "Recommendation: minilm-en"
+    assert "it costs less (1.02 ms a query (p95))" in " ".join(sentences.reason(tied, w))
+    alone = compose(result_of(suite, same[:1]))
+    assert sentences.title(alone, w) == "Only one system was evaluated by Top-1."
+    none = result_of(suite, tuple(SystemRecord(name=n, values={"top1": (0.0,) * 40}) for n in ("bm25", "e5-small")))
+    assert sentences.title(compose(none), w).startswith("No significant difference")
+
+
+def test_what_is_found_out_below_is_said_in_the_readers_language() -> None:
+    report = whole_report()
+    chinese = " ".join(sentences.reason(report, load_wording("zh")))
+    assert not re.search(r"[a-z]{3} [a-z]{3} [a-z]{3}", chinese)
+    again = pickle.loads(pickle.dumps(copy.deepcopy(report.verdict.headline)))
+    assert load_wording("zh").of(again) == load_wording("zh").of(report.verdict.headline) != str(again)
+    assert json.loads(json.dumps(again)) == str(again)
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "de_DE"}, "en"),
+    ],
+)
+def test_the_locale_names_the_language(environment: dict[str, str], language: str) -> None:
+    assert reader_language(environment) == language
+
+
 def test_categories_come_hardest_first() -> None:
     report = whole_report()
     means = [np.mean([f.estimate for f in report.judgement.categories[c].values()]) for c in report.categories]
@@ -98,6 +138,18 @@ def test_lost_queries_are_those_whose_first_hit_is_wrong() -> None:
                 assert (loss.rank, loss.hits) == (rank, tuple(ids[:5]))
     counts = [len(q.losses) for q in report.lost.shown]
     assert counts == sorted(counts, reverse=True)
+
+
+@pytest.mark.parametrize("measure", ["top1", "hit@3", "mrr", "group1"])
+def test_lost_queries_follow_the_judged_measure(measure: str) -> None:
+    report = compose(whole_result(), measure=measure)
+    shown = {(q.query.id, x.system): x.value for q in report.lost.shown for x in q.losses}
+    for system in report.result.weighed:
+        for query, value in zip(report.result.queries, system.values[measure], strict=True):
+            assert shown.get((query.id, system.name), 1.0) == value
+    assert report.lost.graded == (measure == "mrr")
+    said = sentences.lost_intro(report, load_wording("en"))
+    assert ("MRR" if measure == "mrr" else "queries") in said
 
 
 def test_lost_queries_are_bounded_and_say_so() -> None:

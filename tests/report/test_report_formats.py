@@ -268,7 +268,7 @@ def test_the_command_that_made_a_result_is_given_back() -> None:
 def test_the_command_line_writes_beside_the_result(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     save(whole_result(), tmp_path / "zh.json")
     assert main(["report", str(tmp_path / "zh.json"), "--format", "md", "--lang", "zh", "--measure", "mrr"]) == 0
-    assert (tmp_path / "zh.md").read_text(encoding="utf-8").startswith("# 按 MRR，")
+    assert (tmp_path / "zh.md").read_text(encoding="utf-8").startswith("# 建议选用 ")
     assert main(["report", str(tmp_path / "zh.json"), "--out", str(tmp_path / "deep" / "x.csv")]) == 0
     assert (tmp_path / "deep" / "x.csv").read_bytes().startswith(b"\xef\xbb\xbftable,")
     assert "x.csv" in capfd.readouterr().out

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+from steelyard.bench.advice.recommend import Advice, advise
+from steelyard.bench.advice.scenario import Scenario
 from steelyard.bench.evaluation.judgement import Judgement, judge
 from steelyard.bench.evaluation.outcome import MARGIN
 from steelyard.bench.evaluation.result import Result, SystemRecord
@@ -16,7 +19,9 @@ from steelyard.stats.intervals import Interval
 from steelyard.stats.verdict import Verdict
 
 KINDS = ("positive", "lookalike", "contrary", "neighbour", "other", "none")
-"""What can stand first, in the order reports show it."""
+"""What can rank first, in the order reports show it."""
+IN_GENERAL = Scenario(name="report", title="In general", costs=("p95_ms", "memory_gb", "storage_gb", "load_s"))
+"""What decides between systems without a significant difference where nobody says what counts."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Report:
         pace: accuracy against time; None where fewer than two systems were timed.
         sweeps: one for each option that was swept.
         costs: one set of bars for each kind of cost.
-        lost: queries whose first hit was wrong.
+        lost: queries that a system did not answer fully by the judged measure.
     """
 
     result: Result
@@ -49,6 +54,11 @@ class Report:
     def verdict(self) -> Verdict:
         """All pairs by the judged measure."""
         return self.judgement.verdict
+
+    @cached_property
+    def advice(self) -> Advice:
+        """Which system to take when nothing but quality and the known costs counts."""
+        return advise(self.result, IN_GENERAL, measure=self.verdict.measure)
 
     @property
     def systems(self) -> tuple[str, ...]:
@@ -100,7 +110,7 @@ def compose(result: Result, *, measure: str | None = None, origins: Sequence[str
         pace=pace(ordered, figures, len(result.queries)),
         sweeps=sweeps(figures),
         costs=cost_bars(ordered, len(result.queries)),
-        lost=lost_queries(result, tuple(figures)),
+        lost=lost_queries(result, tuple(figures), judgement.verdict.measure),
     )
 
 

@@ -56,7 +56,7 @@ def marked(figures: Sequence[Figure | None], cost: Cost) -> Iterator[Spread | No
     known = [f for f in figures if f is not None]
     best = (max if cost.more else min)(known, key=lambda f: f.value, default=None)
     for figure in figures:
-        hidden = figure is not None and best is not None and figure is not best and not differ(figure, best)
+        hidden = figure and best and figure.value != best.value and not differ(figure, best)
         yield Spread.of(figure, SAME if hidden else "")
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from steelyard.report.content import Report
-from steelyard.report.lost import texts_of
+from steelyard.report.lost import Loss, texts_of
+from steelyard.wording.numbers import amount
 from steelyard.wording.words import Wording
 
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -25,7 +26,7 @@ def safe_json(value: object) -> str:
 def lost_data(report: Report, w: Wording) -> dict[str, Any]:
     """The lost queries for the page's script: every text once, everything else by its place.
 
-    ``queries``: ``[text, category, [right documents], [[system, kind, rank or 0, [documents]]]]``.
+    ``queries``: ``[text, category, [right documents], [[system, kind, rank or 0, [documents], value as text]]]``.
     """
     shown = report.lost.shown
     documents = tuple(dict.fromkeys(d for lost in shown for d in texts_of(lost)))
@@ -36,7 +37,10 @@ def lost_data(report: Report, w: Wording) -> dict[str, Any]:
             lost.query.text,
             lost.query.category or "",
             [place[d] for d in lost.query.relevant if d in place],
-            [[systems[x.system], x.winner, x.rank or 0, [place[d] for d in x.hits]] for x in lost.losses],
+            [
+                [systems[x.system], x.winner, x.rank or 0, [place[d] for d in x.hits], value_of(report, x)]
+                for x in lost.losses
+            ],
         ]
         for lost in shown
     ]
@@ -47,10 +51,16 @@ def lost_data(report: Report, w: Wording) -> dict[str, Any]:
         "documents": [report.result.documents.get(d, "") for d in documents],
         "queries": queries,
         "kept": report.lost.kept,
+        "measure": w.name("measure", report.lost.measure),
         "categories": {c: w.name("category", c) for c in sorted(categories)},
         "kinds": {k: w.name("kind", k) for k in kinds},
         "words": {key.removeprefix("lost."): text for key, text in w.words.items() if key.startswith("lost.")},
     }
+
+
+def value_of(report: Report, loss: Loss) -> str:
+    """The judged measure of a lost query; empty where it can only be right or wrong."""
+    return amount(loss.value, points=report.points) if report.lost.graded else ""
 
 
 def _printable(value: object) -> object:

@@ -8,6 +8,7 @@ from html import escape
 from steelyard.report.forest import Scale
 from steelyard.report.table import Block, Cell, Column, Spread, Table
 from steelyard.wording.numbers import NumberFormat
+from steelyard.wording.words import Wording
 
 
 def blocks_to_html(blocks: Iterable[Block]) -> str:
@@ -23,14 +24,15 @@ def blocks_to_html(blocks: Iterable[Block]) -> str:
     return "\n".join(parts)
 
 
-def table_to_html(table: Table, name: str = "plain") -> str:
+def table_to_html(table: Table, name: str = "plain", w: Wording | None = None) -> str:
     """One table; columns with edges are drawn as a dot and a line on one scale.
 
     Args:
         table: any.
         name: its class, for the page's style sheet.
+        w: whose glossary explains the terms in the head; none does where None.
     """
-    head = "".join(map(_head, table.columns))
+    head = "".join(_head(c, w) for c in table.columns)
     rows = []
     for i, row in enumerate(table.rows):
         strong = i in table.strong
@@ -47,10 +49,10 @@ def _classes(column: Column) -> str:
     return f' class="{found}"' if found else ""
 
 
-def _head(column: Column) -> str:
+def _head(column: Column, w: Wording | None) -> str:
     title = escape(column.title)
-    if column.term:
-        title = f'<a class="term" href="#term-{column.term}">{title}</a>'
+    if column.term and w and f"glossary.{column.term}" in w.words:
+        title = f'<a class="term" href="#term-{column.term}" title="{escape(w(f"glossary.{column.term}"))}">{title}</a>'
     ticks = _ticks(column.scale, column) if column.scale else ""
     return f'<th scope="col"{_classes(column)}>{title}{ticks}</th>'
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from steelyard.report import costs, reproduce, sentences, tables
 from steelyard.report.content import Report
+from steelyard.report.embed import value_of
 from steelyard.report.lost import Loss, LostQuery
 from steelyard.report.table import Table
 from steelyard.wording.words import Wording
@@ -26,8 +27,8 @@ def to_markdown(report: Report, w: Wording) -> str:
 
 def _head(report: Report, w: Wording) -> Iterator[str]:
     suite = report.result.suite
-    yield f"# {_plain(sentences.headline(report, w))}"
-    yield _plain(w.paragraph(*sentences.below(report, w)))
+    yield f"# {_plain(sentences.title(report, w))}"
+    yield _plain(w.paragraph(*sentences.reason(report, w)))
     count = len(report.result.systems)
     summary = w("text.summary", queries=suite.queries, documents=f"{suite.documents:,}", systems=count)
     yield f"**{_plain(f'{suite.name} {suite.version}'.strip())}**: {summary}"
@@ -79,7 +80,7 @@ def _lost(report: Report, w: Wording) -> Iterator[str]:
         yield w("lost.nothing") if lost.available else w("lost.unavailable")
         return
     shown = lost.shown[:MOST_LOST]
-    yield w("lost.intro", total=lost.total, queries=len(report.result.queries))
+    yield sentences.lost_intro(report, w)
     if len(shown) < lost.total:
         yield w("lost.bounded", shown=len(shown))
     yield "\n".join(line for query in shown for line in _lost_query(report, query, w))
@@ -98,7 +99,9 @@ def _first(report: Report, loss: Loss, w: Wording) -> str:
     kind = f"{w.name('kind', loss.winner)}: " if loss.winner else ""
     text = _text(report, loss.hits[0], w) if loss.hits else w("kind.none")
     place = w("lost.rank", rank=loss.rank) if loss.rank else w("lost.beyond", kept=report.lost.kept)
-    return f"{kind}{text} ({place})"
+    value = value_of(report, loss)
+    measured = f"{w.name('measure', report.lost.measure)} {value}, " if value else ""
+    return f"{kind}{text} ({measured}{place})"
 
 
 def _text(report: Report, document: str, w: Wording) -> str:
@@ -143,7 +146,12 @@ def _reproduce(report: Report, w: Wording) -> Iterator[str]:
         yield f"### {w('reproduce.remarks')}\n\n" + "\n".join(f"- {_plain(line)}" for line in lines)
 
 
-_SECTIONS = (_head, _table, _pareto, _sweeps, _categories, _fooled, _lost, _costs, _statistics, _reproduce)
+def _glossary(report: Report, w: Wording) -> Iterator[str]:
+    terms = "\n".join(f"- **{name}**: {text}" for _, name, text in sentences.glossary(w))
+    yield f"## {w('section.glossary')}\n\n{terms}"
+
+
+_SECTIONS = (_head, _table, _pareto, _sweeps, _categories, _fooled, _lost, _costs, _statistics, _reproduce, _glossary)
 
 
 def grid(table: Table) -> str:

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from importlib import metadata, resources
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +46,8 @@ def to_page(report: Report, w: Wording) -> str:
     drawn = {picture.key: picture for picture in pictures(report, w)}
     vega, script = _vega(vega_lite_version()), _asset("page.js")
     has_lost = bool(report.lost.shown)
-    headline = sentences.headline(report, w)
-    below = w.paragraph(*sentences.below(report, w))
+    headline = sentences.title(report, w)
+    below = w.paragraph(*sentences.reason(report, w))
     values = {
         "r": report,
         "w": w,
@@ -59,6 +59,8 @@ def to_page(report: Report, w: Wording) -> str:
         "remarks": sentences.remarks(report, w),
         "main": tables.main_table(report, w),
         "pairs": tables.pair_table(report, w),
+        "glossary": sentences.glossary(w),
+        "lost_intro": sentences.lost_intro(report, w),
         "caption": sentences.caption(report, w),
         "weigh_command": reproduce.weigh_command(report),
         "report_command": reproduce.report_command(report, w.language),
@@ -66,7 +68,7 @@ def to_page(report: Report, w: Wording) -> str:
         "fingerprints": reproduce.fingerprints(report),
         "cost_pictures": [p for key, p in drawn.items() if key.startswith("cost-")],
         "sections": _sections(report, drawn),
-        "table": _table,
+        "table": partial(_table, w),
         "version": metadata.version("steelyard"),
         "style": _raw(_asset("page.css")),
         "mark": _raw(mark()),
@@ -94,13 +96,14 @@ def _sections(report: Report, drawn: dict[str, Picture]) -> list[str]:
         "costs": bool(report.costs),
         "statistics": True,
         "reproduce": True,
+        "glossary": True,
     }
     return [name for name, present in there.items() if present]
 
 
-def _table(table: Table, name: str = "plain") -> Any:
+def _table(w: Wording, table: Table, name: str = "plain") -> Any:
     """A table for the template."""
-    return _raw(table_to_html(table, name))
+    return _raw(table_to_html(table, name, w))
 
 
 def _table_of(key: str, report: Report, w: Wording) -> Table:

@@ -18,6 +18,38 @@ def below(report: Report, w: Wording) -> tuple[str, ...]:
     return tuple(filter(None, (w.of(report.verdict.reach), *needed(report, w), advice(report, w))))
 
 
+def title(report: Report, w: Wording) -> str:
+    """The recommendation; the verdict where there is nothing to choose, or nothing that is known to be right."""
+    hopeless = all(f.low <= 0 for f in report.verdict.figures.values())
+    if not report.verdict.comparisons or hopeless:
+        return headline(report, w)
+    return w("recommend.take", choice=report.advice.choice)
+
+
+def reason(report: Report, w: Wording) -> tuple[str, ...]:
+    """Why that system, what it gives up, and what so many queries can show."""
+    advice = report.advice
+    why = [headline(report, w)] if report.verdict.comparisons else []
+    if report.verdict.groups and len(report.verdict.groups[0]) > 1:
+        why.append(w.of(advice.reason))
+        why += [w("advice.gives_up", what=line) for line in advice.gives_up]
+        why += [w.of(line) for line in advice.cautions]
+    return (*why, w.of(report.verdict.reach), *needed(report, w))
+
+
+def lost_intro(report: Report, w: Wording) -> str:
+    """Which queries count as lost, and how many there are."""
+    lost = report.lost
+    key = "lost.intro" if lost.measure == "top1" else "lost.intro_by"
+    return w(key, total=lost.total, queries=len(report.result.queries), measure=w.name("measure", lost.measure))
+
+
+def glossary(w: Wording) -> list[tuple[str, str, str]]:
+    """Key, term and explanation of every entry."""
+    keys = [key.partition(".")[2] for key in w.words if key.startswith("glossary.")]
+    return [(key, w(f"term.{key}"), w(f"glossary.{key}")) for key in keys]
+
+
 def caption(report: Report, w: Wording) -> str:
     """What the main table's figures are."""
     key = "table.caption" if report.points else "table.caption_plain"

@@ -32,7 +32,7 @@ def main_table(report: Report, w: Wording) -> Table:
     others = tuple(_measure(m, figures[m], w) for m in report.measures)
     columns = (
         Column(w(_NAME), key="system", role="name"),
-        Column(w.name("measure", verdict.measure), style, verdict.measure, "value", role="figure"),
+        replace(_measure(verdict.measure, verdict.figures, w), role="figure"),
         Column(w("table.interval"), style, "", "ends", w("narrow.interval"), scale=scale, term="interval"),
         Column(w("table.letters"), key="group", role="letters", term="letters"),
         *others,
@@ -78,9 +78,9 @@ def category_table(report: Report, w: Wording) -> Table:
 def winners_table(report: Report, w: Wording) -> Table:
     """What ranked first, in percent of the queries."""
     shares = report.judgement.winners
-    style = NumberFormat(100, 1)
-    columns = (Column(w(_NAME), key="system", role="name"), *(Column(w(f"kind.{k}"), style, k) for k in report.kinds))
+    kinds = (Column(w(f"kind.{k}"), NumberFormat(100, 1), k, term=k) for k in report.kinds)
     rows: list[tuple[Cell, ...]] = [(n, *(found.get(k, 0.0) for k in report.kinds)) for n, found in shares.items()]
+    columns = (Column(w(_NAME), key="system", role="name"), *kinds)
     return Table("ranked_first", columns, tuple(rows), w("fooled.title"), across="kind")
 
 
@@ -92,7 +92,7 @@ def pace_table(report: Report, w: Wording) -> Table:
         Column(w(_NAME), key="system", role="name"),
         Column(w.name("measure", report.verdict.measure), style),
         Column(w("pareto.time"), COST, "value"),
-        Column(w("pareto.on_front"), key="kind"),
+        Column(w("pareto.on_front"), key="kind", term="pareto"),
     )
     rows = tuple(
         (
@@ -148,7 +148,7 @@ def pair_entries(report: Report, w: Wording) -> tuple[Entry[Comparison], ...]:
         Entry("statistics.interval", difference, style, "", part="ends", scale=scale, term="interval"),
         Entry("statistics.p", lambda c: c.p, P, term="p"),
         Entry("statistics.holm", lambda c: c.p_holm, P, "p_holm", term="holm"),
-        Entry("statistics.told", lambda c: told[c.distinguishable], key="apart", role="told"),
+        Entry("statistics.told", lambda c: told[c.distinguishable], key="apart", role="told", term="significant"),
     )
 
 
@@ -171,8 +171,13 @@ def lost_table(report: Report, w: Wording) -> Table:
 
 def _measure(measure: str, figures: Mapping[str, Interval], w: Wording) -> Column:
     style = measure_format(points=in_points(figures))
-    return Column(w.name("measure", measure), style, measure, "value", role="other")
+    return Column(w.name("measure", measure), style, measure, "value", role="other", term=_term(measure))
+
+
+def _term(measure: str) -> str:
+    """Its entry in the glossary."""
+    return measure.partition("@")[0]
 
 
 def _cost(bars: CostBars, w: Wording) -> Column:
-    return Column(w(f"costs.{bars.key}"), COST, bars.key, narrow=w(f"narrow.{bars.key}"))
+    return Column(w(f"costs.{bars.key}"), COST, bars.key, narrow=w(f"narrow.{bars.key}"), term=bars.key)

@@ -21,6 +21,8 @@ def print_blocks(out: Console, blocks: Iterable[Block]) -> None:
         if before is not None and (isinstance(block, Table) or (isinstance(block, Line) and block.tone == "heading")):
             out.print()
         if isinstance(block, Table):
+            if block.title:
+                out.print(Text(block.title, style="bold"), soft_wrap=True)
             out.print(grid(block))
         else:
             out.print(Text(block.text, style=_STYLES[block.tone]), soft_wrap=True)
@@ -29,8 +31,7 @@ def print_blocks(out: Console, blocks: Iterable[Block]) -> None:
 
 def grid(table: Table) -> Grid:
     """A table as rich sets it: spreads short, figures to the right, texts of users never taken for markup."""
-    made = Grid(title=Text(table.title) if table.title else None, box=None, title_justify="left", pad_edge=False)
-    made.title_style = "bold"
+    made = Grid(box=None, pad_edge=False)
     for column in table.columns:
         justify: Literal["left", "right"] = "left" if column.is_words else "right"
         wraps = column.is_words or table.across == "system"

@@ -50,11 +50,11 @@
       return item;
     }
 
-    function loser([system, kind, rank, hits], right) {
+    function loser([system, kind, rank, hits, value], right) {
       const part = make("section", "", "loser");
       const head = make("h3", systems[system]);
       const place = rank ? fill(words.rank, { rank }) : fill(words.beyond, { kept: data.kept });
-      head.append(" ", make("span", [data.kinds[kind], place].filter(Boolean).join(" · "), "how"));
+      head.append(" ", make("span", [value && `${data.measure} ${value}`, data.kinds[kind], place].filter(Boolean).join(" · "), "how"));
       const ranking = make("ol", "", "hits");
       ranking.append(...hits.map((one) => hit(one, right)));
       part.append(head, ranking);
