@@ -33,6 +33,8 @@ COMMANDS = {
     "advise": ("steelyard.cli.advise:advise", "Choose a system for a scenario: why, and what that gives up."),
     "models": ("steelyard.cli.models:app", "List the models that are known, or show one recipe."),
     "suites": ("steelyard.cli.suites:app", "List the suites, show one, or check a trap file of your own."),
+    "index": ("steelyard.cli.index:app", "Build, change and check an index that answers as the system you weighed."),
+    "search": ("steelyard.cli.search:search", "Ask an index."),
     "cache": ("steelyard.cli.cache:app", "Show or drop the vectors and scores kept of earlier runs."),
     "serve": ("steelyard.cli.serve:serve", "Serve models for OpenAI's client and others."),
     "doctor": ("steelyard.cli.doctor:doctor", "Say what is wrong with a deployed model, and the mend."),

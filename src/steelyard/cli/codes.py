@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+DAMAGED = 7
 A_SYSTEM_FAILED = 8
 REFUSED = 11
 INTERRUPTED = 130

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,8 +46,9 @@ class ChunkEncoder:
 
     @property
     def info(self) -> EngineInfo:
-        """The inner encoder's."""
-        return self._inner.info
+        """The inner encoder's, with what is done to long texts in its fingerprint."""
+        inner = self._inner.info
+        return replace(inner, fingerprint=f"{inner.fingerprint}#chunk={self._limit}")
 
     def encode(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> Vectors:
         """float32[n, d].

@@ -36,17 +36,17 @@ class DenseRetriever:
         precision: Precision = "float32",
         rescore: int = 0,
     ) -> None:
-        self._encoder = encoder
-        self._dimension = dimension
+        self.encoder = encoder
+        self.dimension = dimension
         self._instruction = instruction
-        self._precision: Precision = precision
-        self._rescore = rescore
+        self.precision: Precision = precision
+        self.rescore = rescore if precision != "float32" else 0
         self._index: QuantisedIndex | None = None
 
     def index(self, documents: Sequence[Document], progress: Progress = silent) -> None:
         """Encodes the documents; a second call replaces the first."""
-        vectors = self._encode([d.text for d in documents], Role.DOCUMENT, progress)
-        self._index = QuantisedIndex([d.id for d in documents], vectors, self._precision, self._rescore)
+        vectors = self.vectors([d.text for d in documents], Role.DOCUMENT, progress)
+        self._index = QuantisedIndex([d.id for d in documents], vectors, self.precision, self.rescore)
 
     def search(self, queries: Sequence[Query], k: int, progress: Progress = silent) -> list[Ranking]:
         """One ranking of at most k hits a query, in the order of ``queries``.
@@ -56,16 +56,16 @@ class DenseRetriever:
         """
         if self._index is None:
             raise UsageError("index documents before searching them")
-        vectors = self._encode([q.text for q in queries], Role.QUERY, progress)
+        vectors = self.vectors([q.text for q in queries], Role.QUERY, progress)
         return self._index.search([q.id for q in queries], vectors, k)
 
-    def _encode(self, texts: list[str], role: Role, progress: Progress) -> Vectors:
+    def vectors(self, texts: Sequence[str], role: Role, progress: Progress = silent) -> Vectors:
         """float32[n, d], unit rows; written straight into one array, so that they are never held twice."""
         stage = "search" if role is Role.QUERY else "index"
         instruction = self._instruction if role is Role.QUERY else None
         rows = np.zeros((0, 0), dtype=np.float32)
         for start in range(0, len(texts), _TEXTS_A_CALL):
-            part = self._encoder.encode(texts[start : start + _TEXTS_A_CALL], role, instruction)
+            part = self.encoder.encode(texts[start : start + _TEXTS_A_CALL], role, instruction)
             part = self._cut(part)
             if start == 0:
                 rows = np.empty((len(texts), part.shape[1]), dtype=np.float32)
@@ -74,7 +74,7 @@ class DenseRetriever:
         return rows
 
     def _cut(self, rows: Vectors) -> Vectors:
-        if self._dimension is not None and not 1 <= self._dimension <= rows.shape[1]:
-            model = self._encoder.info.model
-            raise UsageError(f"{model} gives {rows.shape[1]} dimensions; {self._dimension} cannot be cut from them")
-        return normalised(rows[:, : self._dimension])
+        if self.dimension is not None and not 1 <= self.dimension <= rows.shape[1]:
+            model = self.encoder.info.model
+            raise UsageError(f"{model} gives {rows.shape[1]} dimensions; {self.dimension} cannot be cut from them")
+        return normalised(rows[:, : self.dimension])

@@ -40,14 +40,14 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Block:
-    """Documents in a row: where they begin, float32[n, d], and the length of the longest vector."""
+    """Some documents: int64[n] which, float32[n, d], and the length of the longest vector."""
 
-    start: int
+    positions: Positions
     vectors: Vectors
 
     @cached_property
     def longest(self) -> float:
-        return float(_lengths(self.vectors).max())
+        return float(_lengths(self.vectors).max(initial=0.0))
 
 
 class ExactIndex:
@@ -74,7 +74,15 @@ class ExactIndex:
     def __len__(self) -> int:
         return len(self._order)
 
-    def search(self, query_ids: Sequence[str], queries: Vectors, k: int, progress: Progress = silent) -> list[Ranking]:
+    def search(
+        self,
+        query_ids: Sequence[str],
+        queries: Vectors,
+        k: int,
+        progress: Progress = silent,
+        *,
+        only: NDArray[np.bool_] | None = None,
+    ) -> list[Ranking]:
         """The k documents of greatest inner product with each query.
 
         Args:
@@ -82,6 +90,7 @@ class ExactIndex:
             queries: float32[q, d].
             k: hits a query at the most.
             progress: called as ``("search", documents searched, n)``.
+            only: bool[n], the documents that may be hits; None for all.
 
         Raises:
             UsageError: the queries do not have the documents' d, or k is less than 1.
@@ -98,29 +107,36 @@ class ExactIndex:
         best = np.full((len(queries), min(k, len(self))), NO_KEY, dtype=np.int64)
         room, step = Room(), _QUERY_ROWS if len(self) > _FEW else _QUERY_ROWS // 2
         for start in range(0, len(self), self._block_rows):
-            part = np.ascontiguousarray(self._vectors[start : start + self._block_rows], dtype=np.float32)
-            block = _Block(start, part)
-            for first in range(0, len(queries), step):
+            block = self._block(start, only)
+            for first in range(0, len(queries) if len(block.positions) else 0, step):
                 rows = slice(first, first + step)
                 best[rows] = _greatest(best[rows], self._candidates(queries[rows], block, best[rows], room))
-            progress("search", start + len(part), len(self))
+            progress("search", min(start + self._block_rows, len(self)), len(self))
         return self._order.rankings(query_ids, best)
+
+    def _block(self, start: int, only: NDArray[np.bool_] | None) -> _Block:
+        part = self._vectors[start : start + self._block_rows]
+        positions = np.arange(start, start + len(part))
+        if only is not None:
+            kept = np.flatnonzero(only[start : start + len(part)])
+            if len(kept) < len(part):
+                part, positions = part[kept], positions[kept]
+        return _Block(positions, np.ascontiguousarray(part, dtype=np.float32))
 
     def _candidates(self, queries: Vectors, block: _Block, best: Keys, room: Room) -> Keys:
         """int64[q, m]: keys of all documents of one block that may be among the k best."""
         count, k = len(block.vectors), best.shape[1]
-        positions = np.arange(block.start, block.start + count)
         if k * _DENSE >= count and not self._signs:
-            return self._order.keys(positions, _all_products(queries, block, room), room)
+            return self._order.keys(block.positions, _all_products(queries, block, room), room)
         rough = np.matmul(queries, block.vectors.T, out=room.array("rough", (len(queries), count), np.float32))
         if self._signs:
-            return self._order.keys(positions, rough, room)
+            return self._order.keys(block.positions, rough, room)
         found = _within_reach(rough, _bound(queries, block), best)
         if np.count_nonzero(found) * _DENSE >= found.size:
-            return self._order.keys(positions, _all_products(queries, block, room), room)
+            return self._order.keys(block.positions, _all_products(queries, block, room), room)
         rows, columns = np.nonzero(found)
         exact = _inner_products(queries, block.vectors, rows, columns)
-        return _padded(rows, self._order.keys(positions[columns], exact), len(rough))
+        return _padded(rows, self._order.keys(block.positions[columns], exact), len(rough))
 
 
 def _greatest(best: Keys, candidates: Keys) -> Keys:

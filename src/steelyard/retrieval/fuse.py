@@ -16,12 +16,13 @@ At the edges of the weighted rule:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from steelyard.errors import UsageError
+from steelyard.retrieval.leaves import Texts, with_leaves
 from steelyard.retrieval.protocol import Progress, Retriever, silent
 from steelyard.types import Document, Query, Ranking, ranked
 
@@ -58,6 +59,11 @@ class FusedRetriever:
         self._depth = depth
         self._rrf_k = rrf_k
         self._weights = _shares([p.weight for p in parts])
+
+    def with_leaves(self, stored: Callable[[Retriever], Retriever], texts: Texts) -> FusedRetriever:
+        """The same fusion over other parts; see :func:`steelyard.retrieval.leaves.with_leaves`."""
+        parts = [FusePart(with_leaves(p.retriever, stored, texts), p.weight) for p in self._parts]
+        return FusedRetriever(parts, self._depth, self._rrf_k)
 
     def index(self, documents: Sequence[Document], progress: Progress = silent) -> None:
         """Gives the documents to every part."""

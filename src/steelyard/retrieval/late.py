@@ -34,7 +34,7 @@ class LateRetriever:
     """
 
     def __init__(self, encoder: TokenEncoder, most_bytes: int = MOST_BYTES) -> None:
-        self._encoder = encoder
+        self.encoder = encoder
         self._most = most_bytes
         self._order = TieOrder(())
         self._states: list[Vectors] | None = None
@@ -48,7 +48,7 @@ class LateRetriever:
         held, states = 0, []
         for start in range(0, len(documents), _TEXTS_A_CALL):
             texts = [d.text for d in documents[start : start + _TEXTS_A_CALL]]
-            part = self._encoder.encode_tokens(texts, Role.DOCUMENT)
+            part = self.encoder.encode_tokens(texts, Role.DOCUMENT)
             held += sum(s.nbytes for s in part)
             if held > self._most:
                 raise self._too_large(start + len(part), len(documents))
@@ -69,14 +69,21 @@ class LateRetriever:
         everything = np.arange(len(self._states))
         for start in range(0, len(queries), _TEXTS_A_CALL):
             part = queries[start : start + _TEXTS_A_CALL]
-            found = self._encoder.encode_tokens([q.text for q in part], Role.QUERY)
+            found = self.encoder.encode_tokens([q.text for q in part], Role.QUERY)
             for query, states in zip(part, found, strict=True):
-                rankings.append(self._order.ranking(query.id, everything, _scores(states, self._states), k))
+                rankings.append(self._order.ranking(query.id, everything, late_scores(states, self._states), k))
             progress("search", len(rankings), len(queries))
         return rankings
 
+    def states(self, texts: Sequence[str], role: Role) -> list[Vectors]:
+        """float32[tokens, d] of each text."""
+        found: list[Vectors] = []
+        for start in range(0, len(texts), _TEXTS_A_CALL):
+            found += self.encoder.encode_tokens(texts[start : start + _TEXTS_A_CALL], role)
+        return found
+
     def _too_large(self, done: int, total: int) -> UsageError:
-        model = self._encoder.info.model
+        model = self.encoder.info.model
         return UsageError(
             f"{model}[head=colbert] holds a vector a token: {done:,} of {total:,} documents fill more than "
             f"{self._most / 1e9:.1f} GB. Let another system recall and rerank its first hits: "
@@ -84,8 +91,8 @@ class LateRetriever:
         )
 
 
-def _scores(query: Vectors, documents: Sequence[Vectors]) -> Scores:
-    """float32[n] of one query."""
+def late_scores(query: Vectors, documents: Sequence[Vectors]) -> Scores:
+    """float32[n]: MaxSim of one query's token vectors with those of each document."""
     if not len(query):
         return np.zeros(len(documents), dtype=np.float32)
     scores = np.full(len(documents), WORST, dtype=np.float32)

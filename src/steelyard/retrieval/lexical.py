@@ -35,7 +35,7 @@ class BM25Retriever:
     def __init__(self, k1: float = 1.5, b: float = 0.75, method: str = "lucene") -> None:
         if k1 < 0 or not 0 <= b <= 1 or method not in METHODS:
             raise UsageError(f"BM25 takes k1 >= 0, 0 <= b <= 1 and a method of {METHODS}, not {(k1, b, method)}")
-        self._settings = {"k1": k1, "b": b, "method": method}
+        self.k1, self.b, self.method = k1, b, method
         self._order = TieOrder(())
         self._words: dict[str, int] = {}
         self._scorer: Any = None
@@ -50,7 +50,7 @@ class BM25Retriever:
                 progress("index", i + 1, len(documents))
         self._order = TieOrder([d.id for d in documents])
         self._words = words
-        self._scorer = _scorer(rows, words, self._settings) if words else None
+        self._scorer = _scorer(rows, words, {"k1": self.k1, "b": self.b, "method": self.method}) if words else None
         progress("index", len(documents), len(documents))
 
     def search(self, queries: Sequence[Query], k: int, progress: Progress = silent) -> list[Ranking]:

@@ -67,11 +67,29 @@ class QuantisedIndex:
         return [Ranking(r.query_id, r.document_ids[:k], r.scores[:k]) for r in found]
 
     def _rescored(self, ranking: Ranking, query: Vectors) -> Ranking:
-        head, tail = ranking.document_ids[: self._rescore], ranking.document_ids[self._rescore :]
-        rows = self._full[[self._row[i] for i in head]].astype(np.float64)
-        best = ranked_arrays(ranking.query_id, head, (rows * query).sum(axis=1).astype(np.float32))
-        scores = np.concatenate([best.scores, below(best.scores[-1] if head else np.float32(0), len(tail))])
-        return Ranking(ranking.query_id, best.document_ids + tail, scores)
+        head = ranking.document_ids[: self._rescore]
+        return rescored(ranking, query, self._full[[self._row[i] for i in head]])
+
+
+def rescored(ranking: Ranking, query: Vectors, rows: Vectors) -> Ranking:
+    """A ranking whose first hits are put in the order of their full vectors.
+
+    Args:
+        ranking: by vectors in fewer bits.
+        query: float32[d], unit length.
+        rows: float32[m, d], the full vectors of the first m hits.
+    """
+    head, tail = ranking.document_ids[: len(rows)], ranking.document_ids[len(rows) :]
+    best = ranked_arrays(ranking.query_id, head, (rows.astype(np.float64) * query).sum(axis=1).astype(np.float32))
+    scores = np.concatenate([best.scores, below(best.scores[-1] if head else np.float32(0), len(tail))])
+    return Ranking(ranking.query_id, best.document_ids + tail, scores)
+
+
+def int8_scales(largest: Vectors) -> Vectors:
+    """float32[d] from the greatest absolute value of each dimension; the step between two of 255 levels."""
+    scales: Vectors = largest / np.float32(_LEVELS)
+    scales[scales == 0] = 1.0
+    return scales
 
 
 def quantised(vectors: Vectors, precision: Precision) -> Vectors:
@@ -82,8 +100,7 @@ def quantised(vectors: Vectors, precision: Precision) -> Vectors:
         return signs(vectors)
     if precision != "int8":
         raise UsageError(f"precision {precision!r} is none of float32, int8, binary")
-    scales: Vectors = np.abs(vectors).max(axis=0, initial=0.0) / np.float32(_LEVELS)
-    scales[scales == 0] = 1.0
+    scales = int8_scales(np.abs(vectors).max(axis=0, initial=0.0))
     codes = np.rint(vectors / scales).astype(np.int8)
     out: Vectors = codes * scales
     return out

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from steelyard.engines.protocol import Reranker
 from steelyard.errors import UsageError
+from steelyard.retrieval.leaves import Texts, with_leaves
 from steelyard.retrieval.protocol import Progress, Retriever, silent
 from steelyard.types import Document, Query, Ranking, Scores, ranked_arrays
 
@@ -35,12 +36,20 @@ class RerankedRetriever:
         self._reranker = reranker
         self._top = top
         self._instruction = instruction
-        self._texts: dict[str, str] = {}
+        self._texts: Texts = _nothing
+
+    def with_leaves(self, stored: Callable[[Retriever], Retriever], texts: Texts) -> RerankedRetriever:
+        """The same over another first retriever; see :func:`steelyard.retrieval.leaves.with_leaves`."""
+        first = with_leaves(self._first, stored, texts)
+        other = RerankedRetriever(first, self._reranker, self._top, self._instruction)
+        other._texts = texts
+        return other
 
     def index(self, documents: Sequence[Document], progress: Progress = silent) -> None:
         """Gives the documents to the first retriever and keeps their texts."""
         self._first.index(documents, progress)
-        self._texts = {d.id: d.text for d in documents}
+        held = {d.id: d.text for d in documents}
+        self._texts = lambda ids: [held[i] for i in ids]
 
     def search(self, queries: Sequence[Query], k: int, progress: Progress = silent) -> list[Ranking]:
         """One ranking of at most k hits a query, in the order of ``queries``."""
@@ -53,10 +62,14 @@ class RerankedRetriever:
 
     def _rerank(self, query: Query, ranking: Ranking, k: int) -> Ranking:
         head, tail = ranking.document_ids[: self._top], ranking.document_ids[self._top :]
-        scores = self._reranker.score(query.text, [self._texts[i] for i in head], self._instruction)
+        scores = self._reranker.score(query.text, self._texts(head), self._instruction)
         best = ranked_arrays(query.id, head, scores)
         rest = below(best.scores[-1] if len(best) else np.float32(0), len(tail))
         return Ranking(query.id, (best.document_ids + tail)[:k], np.concatenate([best.scores, rest])[:k])
+
+
+def _nothing(ids: Sequence[str]) -> list[str]:
+    raise UsageError("index documents before searching them")
 
 
 def below(above: np.float32, count: int) -> Scores:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from steelyard.engines.protocol import Encoder, EngineInfo
 from steelyard.errors import UsageError
@@ -25,8 +26,9 @@ class ShortEncoder:
 
     @property
     def info(self) -> EngineInfo:
-        """The inner encoder's."""
-        return self._inner.info
+        """The inner encoder's, with what is done to long texts in its fingerprint."""
+        inner = self._inner.info
+        return replace(inner, fingerprint=f"{inner.fingerprint}#max_tokens={self._limit}")
 
     def encode(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> Vectors:
         """float32[n, d] of the shortened texts.

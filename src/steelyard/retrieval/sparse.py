@@ -24,13 +24,13 @@ class SparseRetriever:
     """
 
     def __init__(self, encoder: SparseEncoder) -> None:
-        self._encoder = encoder
+        self.encoder = encoder
         self._order = TieOrder(())
         self._columns: Any = None
 
     def index(self, documents: Sequence[Document], progress: Progress = silent) -> None:
         """Encodes the documents; a second call replaces the first."""
-        rows = self._encode([d.text for d in documents], Role.DOCUMENT, progress)
+        rows = self.weights([d.text for d in documents], Role.DOCUMENT, progress)
         self._order = TieOrder([d.id for d in documents])
         self._columns = _matrix(rows, max((max(r, default=-1) for r in rows), default=-1) + 1).tocsc()
 
@@ -42,7 +42,7 @@ class SparseRetriever:
         """
         if self._columns is None:
             raise UsageError("index documents before searching them")
-        weights = self._encode([q.text for q in queries], Role.QUERY, progress)
+        weights = self.weights([q.text for q in queries], Role.QUERY, progress)
         return [self._search(query, row, k) for query, row in zip(queries, weights, strict=True)]
 
     def _search(self, query: Query, weights: dict[int, float], k: int) -> Ranking:
@@ -51,10 +51,11 @@ class SparseRetriever:
         found = np.flatnonzero(scores > 0)
         return self._order.ranking(query.id, found, scores[found].astype(np.float32), k)
 
-    def _encode(self, texts: list[str], role: Role, progress: Progress) -> list[dict[int, float]]:
+    def weights(self, texts: Sequence[str], role: Role, progress: Progress = silent) -> list[dict[int, float]]:
+        """Token id -> weight of each text."""
         rows: list[dict[int, float]] = []
         for start in range(0, len(texts), _TEXTS_A_CALL):
-            rows += self._encoder.encode_sparse(texts[start : start + _TEXTS_A_CALL], role)
+            rows += self.encoder.encode_sparse(texts[start : start + _TEXTS_A_CALL], role)
             progress("search" if role is Role.QUERY else "index", len(rows), len(texts))
         return rows
 
