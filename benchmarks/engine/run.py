@@ -5,7 +5,7 @@
 No round is begun later than ``--minutes`` (6) after a model's peers are loaded; what peers need once, such as an ONNX
 export, comes before and is kept in the folder. A peer that takes over six times our fp32 is timed once. Progress goes
 to stderr, a Markdown table to stdout: median tokens a second, the ratio to our fp32 as the median over rounds of paired
-ratios, the smallest cosine to our fp32 and the same with the mean taken out, and the useful arithmetic as a share of
+ratios, the smallest cosine and centred cosine to our fp32, and the useful arithmetic as a share of
 what matrix products of that kind reach alone in the same run. ``--profile`` adds where the time of our fp32 and int16
 goes. With one thread (``OMP_NUM_THREADS=1``) times are of the processor, else of the wall.
 """

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from steelyard.doctor.case import Case
-from steelyard.doctor.compare import centred_cosines, top1
+from steelyard.doctor.compare import top1
 from steelyard.doctor.diagnose import diagnose
 from steelyard.doctor.finding import Confidence, Diagnosis, Fault, Finding, in_order
 from steelyard.doctor.golden import Golden, read_golden
@@ -20,6 +20,7 @@ from steelyard.doctor.hypotheses import hypotheses
 from steelyard.doctor.probes import DOCUMENTS, QUERIES
 from steelyard.doctor.record import record
 from steelyard.doctor.target import Answer, Templates
+from steelyard.engines.vectors import centred_cosines
 from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe, recipe_names
 from steelyard.types import Role

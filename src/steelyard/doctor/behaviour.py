@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from steelyard.doctor.case import Case
-from steelyard.doctor.compare import centred_cosines, cosines, top1
+from steelyard.doctor.compare import top1
 from steelyard.doctor.finding import Confidence, Fault, Finding
 from steelyard.doctor.probes import DOCUMENTS, QUERIES
+from steelyard.engines.vectors import centred_cosines, cosines, normalised
 from steelyard.types import Role, Vectors
 
 _BATCH = 8
@@ -78,7 +79,7 @@ def check_first_token(case: Case) -> list[Finding]:
     """Whether a causal model is pooled at its first token, which sees nothing behind it."""
     if case.recipe.architecture != "qwen3" or case.recipe.pooling == "cls":
         return []
-    unit = _unit(case.embed(DOCUMENTS)).astype(np.float64)
+    unit = normalised(case.embed(DOCUMENTS)).astype(np.float64)
     alike = unit @ unit.T > 0.99999
     pairs = int(alike.sum() - len(unit)) // 2
     if pairs < 2 or alike.all():
@@ -89,7 +90,7 @@ def check_first_token(case: Case) -> list[Finding]:
 
 
 def _order(batch: Vectors, alone: Vectors) -> Finding | None:
-    nearest = (_unit(batch) @ _unit(alone).T).argmax(axis=1)
+    nearest = (normalised(batch) @ normalised(alone).T).argmax(axis=1)
     own = cosines(batch, alone)
     if (nearest == np.arange(len(alone))).all() or sorted(nearest) != list(range(len(alone))):
         return None
@@ -115,8 +116,3 @@ def _batch(answer: Vectors, turned: Vectors, alone: Vectors) -> list[Finding]:
     what = "a text's vector depends on what stands beside it in the batch: padding is read as text"
     mend = "Pass the attention mask to the model and to the pooling; pad on the side that the pooling expects"
     return [Finding(Fault.BATCH, sure, what, f"alone and in a batch, centred cosine down to {near:.3f}", mend)]
-
-
-def _unit(rows: Vectors) -> Vectors:
-    unit: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return unit

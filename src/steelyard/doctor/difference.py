@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steelyard.doctor.compare import centred
 from steelyard.doctor.finding import Confidence, Fault, Finding
 from steelyard.doctor.local import Reference
 from steelyard.doctor.ruler import Ruler
+from steelyard.engines.vectors import centred
 from steelyard.types import Vectors
 
 _FLOAT32, _FLOAT16, _BFLOAT16 = 14.5, 10.3, 8.35

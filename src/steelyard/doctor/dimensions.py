@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from steelyard.doctor.case import Case
-from steelyard.doctor.compare import cosines
 from steelyard.doctor.finding import Confidence, Fault, Finding
 from steelyard.doctor.probes import DOCUMENTS
 from steelyard.doctor.target import RefusedError
+from steelyard.engines.vectors import cosines
 from steelyard.types import Role, Vectors
 
 _TEXTS = DOCUMENTS[:6]

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steelyard.doctor.case import Case
-from steelyard.doctor.compare import centred_cosines
 from steelyard.doctor.difference import Difference, explain_difference, other_size
 from steelyard.doctor.finding import Confidence, Finding
 from steelyard.doctor.hypotheses import RunVariant, hypotheses
 from steelyard.doctor.local import RIGHT, Reference
 from steelyard.doctor.probes import DOCUMENTS, QUERIES
+from steelyard.engines.vectors import centred_cosines
 from steelyard.types import Role, Vectors
 
 _SAME = 1e-9

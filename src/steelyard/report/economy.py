@@ -10,6 +10,7 @@ from steelyard.bench.advice.system_metadata import COSTS, facts_of
 from steelyard.bench.evaluation.result import SystemRecord
 from steelyard.cost.figure import Figure
 from steelyard.stats.intervals import Interval
+from steelyard.stats.pareto import dominates
 
 Source = Literal["costs", "published", "run"]
 
@@ -77,9 +78,9 @@ def pace(systems: Sequence[SystemRecord], figures: Mapping[str, Interval], queri
     times = {s.name: f for s in systems if (f := read(s))}
     if len(times) < 2:
         return None
-    pairs = {name: (figures[name].estimate, time.value) for name, time in times.items()}
+    goodness = {name: (figures[name].estimate, -time.value) for name, time in times.items()}
     points = [
-        PacePoint(n, figures[n], t.value, t.low, t.high, _on_front(n, pairs))
+        PacePoint(n, figures[n], t.value, t.low, t.high, not any(dominates(g, goodness[n]) for g in goodness.values()))
         for n, t in sorted(times.items(), key=lambda item: item[1].value)
     ]
     return Pace(source, tuple(points), tuple(s.name for s in systems if s.name not in times))
@@ -98,12 +99,6 @@ def cost_bars(systems: Sequence[SystemRecord], queries: int) -> tuple[CostBars, 
         if len(figures) > 1 or (figures and len(systems) == 1 and source == "costs"):
             found.append(CostBars(key, source, figures))
     return tuple(found)
-
-
-def _on_front(name: str, pairs: Mapping[str, tuple[float, float]]) -> bool:
-    value, time = pairs[name]
-    others = [p for other, p in pairs.items() if other != name]
-    return not any(v >= value and t <= time and (v, t) != (value, time) for v, t in others)
 
 
 def cost_source(systems: Sequence[SystemRecord]) -> Source:

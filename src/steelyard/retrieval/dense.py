@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from steelyard.engines.protocol import Encoder
-from steelyard.engines.vectors import normalised
+from steelyard.engines.vectors import cut
 from steelyard.errors import UsageError
 from steelyard.retrieval.protocol import Progress, silent
 from steelyard.retrieval.quantised import Precision, QuantisedIndex
@@ -77,4 +77,4 @@ class DenseRetriever:
         if self.dimension is not None and not 1 <= self.dimension <= rows.shape[1]:
             model = self.encoder.info.model
             raise UsageError(f"{model} gives {rows.shape[1]} dimensions; {self.dimension} cannot be cut from them")
-        return normalised(rows[:, : self.dimension])
+        return cut(rows, self.dimension)

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import numpy as np
-
 from steelyard.models.recipe import Recipe
 from steelyard.serving.failures import HttpFailure
 from steelyard.serving.fair_queue import Lane
@@ -187,13 +185,3 @@ def missing(name: str | None, kind: str, there: Mapping[str, object]) -> HttpFai
     known = f"this server has {', '.join(there)}" if there else "this server has none"
     asked = f"no {kind} model is called {name[:100]!r}" if name is not None else f"say which {kind} model to use"
     return HttpFailure(400 if name is None and there else 404, f"{asked}; {known}", "model", "model_not_found")
-
-
-def cut_to(vectors: Vectors, dimensions: int) -> Vectors:
-    """float32[n, dimensions]: the first components, normalised again; a zero row stays zero."""
-    if dimensions == vectors.shape[1]:
-        return vectors
-    short = vectors[:, :dimensions]
-    norms = np.linalg.norm(short, axis=1, keepdims=True)
-    unit: Vectors = np.divide(short, norms, out=np.zeros_like(short), where=norms > 0)
-    return unit

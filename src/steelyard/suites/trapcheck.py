@@ -21,11 +21,11 @@ from steelyard.suites.trapstats import (
     Tell,
     bm25_finds,
     held_against,
-    is_chinese,
     keeps_lexical_rule,
     same_script,
     tells,
 )
+from steelyard.text.script import is_chinese
 from steelyard.types import TrapKind
 
 LONGEST_TO_SHORTEST = 1.6

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from steelyard.suites.formats.traps import TrapGroup
+from steelyard.text.script import is_chinese
 from steelyard.types import TrapKind
 
 ALPHA = 0.05
 """Level of all the tells together (Bonferroni over the rules)."""
 
-_CJK = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]")
 _MARKS = re.compile(r"[^\w\s]")
 _DIGITS = re.compile(r"\d")
 _WORDS = re.compile(r"\w+")
@@ -56,11 +56,6 @@ class Tell:
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.hits} of {self.groups} right, {self.chance:.1f} by chance (p = {self.p:.3f})"
-
-
-def is_chinese(text: str) -> bool:
-    """Whether a text holds a Chinese character."""
-    return _CJK.search(text) is not None
 
 
 def same_script(group: TrapGroup) -> bool:

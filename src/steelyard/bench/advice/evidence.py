@@ -13,6 +13,7 @@ from steelyard.bench.evaluation.result import Result
 from steelyard.cost.figure import Figure
 from steelyard.models.recipe import Recipe
 from steelyard.retrieval.expression import Leaf
+from steelyard.text.script import is_chinese
 from steelyard.wording.numbers import COST, p_value
 
 MARGIN = 0.05
@@ -56,9 +57,9 @@ class Evidence:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Of the queries, as far as their script tells it: ``zh`` where most hold Han characters and no kana."""
+        """Of the queries, as far as their script tells it: ``zh`` where most are Chinese."""
         texts = [q.text for q in self.result.queries]
-        return ("zh",) if texts and sum(map(_looks_chinese, texts)) * 2 > len(texts) else ()
+        return ("zh",) if texts and sum(map(is_chinese, texts)) * 2 > len(texts) else ()
 
     def models(self) -> tuple[SystemMetadata, ...]:
         """The systems that are one known model as it is, each once, smallest first."""
@@ -151,7 +152,3 @@ def range_(figure: Figure) -> str:
 
 def _is_whole(leaf: Leaf, recipe: Recipe) -> bool:
     return not leaf.options or leaf.options == (("dim", (recipe.dimension,)),)
-
-
-def _looks_chinese(text: str) -> bool:
-    return any("\u4e00" <= c <= "\u9fff" for c in text) and not any("\u3040" <= c <= "\u30ff" for c in text)

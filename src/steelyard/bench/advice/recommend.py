@@ -23,6 +23,7 @@ from steelyard.cost.figure import Figure, differ
 from steelyard.errors import ResultError
 from steelyard.models.recipe import Published
 from steelyard.stats.intervals import Interval
+from steelyard.stats.pareto import dominates
 from steelyard.wording.numbers import CHANGE, POINTS, p_value, short
 from steelyard.wording.words import measure_name, say
 
@@ -181,10 +182,10 @@ def _compared(admitted: Sequence[Candidate], result: Result, measure: str, scena
 
 def _dominates(one: Candidate, other: Candidate, scenario: Scenario) -> bool:
     shared = [n for n in scenario.costs if n in one.costs and n in other.costs]
-    pairs = [(one.figure.estimate, other.figure.estimate)]
-    pairs += [(_goodness(n, one), _goodness(n, other)) for n in shared]
-    whole = len(shared) == len(other.costs)  # what is known of it alone may be what speaks for it
-    return whole and all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
+    if len(shared) < len(other.costs):  # what is known of it alone may be what speaks for it
+        return False
+    ours, theirs = ((c.figure.estimate, *(_goodness(n, c) for n in shared)) for c in (one, other))
+    return dominates(ours, theirs)
 
 
 def _goodness(name: str, candidate: Candidate) -> float:

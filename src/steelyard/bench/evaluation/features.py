@@ -36,7 +36,7 @@ from steelyard.bench.evaluation.runner import SilentWatcher, Watcher, cuts
 from steelyard.bench.evaluation.sweep import precision_of
 from steelyard.engines.base import TruncationWarning
 from steelyard.engines.protocol import Encoder
-from steelyard.engines.vectors import normalised
+from steelyard.engines.vectors import cut
 from steelyard.errors import SteelyardError, UsageError
 from steelyard.measures.clustering import as_codes, k_means, v_interval, v_measure
 from steelyard.measures.linear_probe import FOLDS, out_of_fold
@@ -130,8 +130,7 @@ def embed(node: Node, texts: Sequence[str], config: FeatureConfig, watcher: Watc
     finally:
         workshop.close()
     dimension = options.get("dim")
-    cut = vectors[:, : int(dimension)] if dimension else vectors
-    return quantised(normalised(cut), precision_of(options.get("precision"))), use
+    return quantised(cut(vectors, int(dimension) if dimension else None), precision_of(options.get("precision"))), use
 
 
 def _record(node: Node, vectors: Vectors, labelled: Labelled, config: FeatureConfig, use: CacheUse) -> SystemRecord:

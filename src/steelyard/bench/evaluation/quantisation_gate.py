@@ -32,7 +32,7 @@ class Limits:
 
     Attributes:
         cosine: of every vector to its reference, at least.
-        centred: the same with the common part taken out, at least.
+        centred: the centred cosine of every vector, at least.
         lost: Top-1 that may be lost, as a share of the queries: the lower end of the paired 95 % interval decides, so
             that a suite too small to exclude a greater loss accepts nothing.
     """
@@ -137,7 +137,7 @@ def faults(found: Agreement, top1: PairedDifference, limits: Limits) -> tuple[st
     if found.cosine < limits.cosine:
         lines.append(f"smallest cosine {found.cosine:.4f} is below {limits.cosine:g}")
     if found.centred < limits.centred:
-        lines.append(f"smallest mean-centred cosine {found.centred:.4f} is below {limits.centred:g}")
+        lines.append(f"smallest centred cosine {found.centred:.4f} is below {limits.centred:g}")
     if top1.low < -limits.lost:
         lines.append(
             f"a Top-1 loss of {-100 * top1.low:.1f} points cannot be excluded; {100 * limits.lost:g} may be lost"

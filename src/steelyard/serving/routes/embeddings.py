@@ -11,11 +11,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from steelyard.engines.render import check_instruction
+from steelyard.engines.vectors import cut
 from steelyard.errors import RecipeError
 from steelyard.models.recipe import Recipe
 from steelyard.serving.failures import HttpFailure, ItemFailure, failure_of
 from steelyard.serving.http import FAILURES, JsonRoute, caller_of, check_lengths, unless_gone
-from steelyard.serving.service import Caller, Embedded, EmbeddingModel, EmbedTask, Service, cut_to
+from steelyard.serving.service import Caller, Embedded, EmbeddingModel, EmbedTask, Service
 from steelyard.serving.settings import Behaviour, Limits
 from steelyard.serving.templates import read_template
 from steelyard.serving.together import together
@@ -49,7 +50,8 @@ def router(service: Service) -> APIRouter:
         work = _embed(model, parts, len(texts), caller_of(request, service))
         done = await unless_gone(request, work, service)
         service.metrics.read(model.card.id, len(texts), done.tokens, len(done.cut))
-        vectors = cut_to(done.vectors, dimensions) if dimensions else done.vectors
+        shorter = dimensions and dimensions < done.vectors.shape[1]
+        vectors = cut(done.vectors, dimensions) if shorter else done.vectors
         content = embedding_bytes(vectors, done.heads, body.model, done.tokens, base64=body.encoding_format == "base64")
         return Response(content, media_type="application/json", headers=_headers(parts, done, body, named_role))
 
