@@ -11,6 +11,7 @@ from cyclopts import App
 
 from steelyard.cli.codes import INTERRUPTED
 from steelyard.errors import SteelyardError
+from steelyard.text.shown import for_terminal
 
 EPILOGUE = (
     "Exit codes: 0 done; 1 failure; 2 wrong usage; 3 bad data; 4 a package is missing; 5 bad model; "
@@ -88,7 +89,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _fail(wrong: SteelyardError) -> int:
-    sys.stderr.write(f"steelyard: {wrong}\n")
+    sys.stderr.write(f"steelyard: {for_terminal(str(wrong))}\n")
     return wrong.exit_code
 
 

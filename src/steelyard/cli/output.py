@@ -37,11 +37,11 @@ def show(blocks: Iterable[Block]) -> None:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A rich console; in a pipe as wide as the text needs, up to 160 columns."""
-    from rich.console import Console
+    """A rich console that shows foreign text and never obeys it; in a pipe as wide as needed, up to 160 columns."""
+    from steelyard.cli.plain_console import PlainConsole
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else 160, highlight=False)
+    return PlainConsole(stderr=stderr, width=None if stream.isatty() else 160, highlight=False)
 
 
 def write_json(value: BaseModel | object) -> None:

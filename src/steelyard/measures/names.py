@@ -17,6 +17,12 @@ DEFAULT_MEASURES: Final = ("top1", "hit@3", "hit@5", "recall@10", "mrr", "ndcg@1
 KNOWN: Final = "top1, hit@K, recall@K, P@K, mrr, mrr@K, ndcg, ndcg@K, map, map@K (K is 1 to 100000)"
 """What fits, for error messages and help."""
 
+IN_GROUP: Final = "group1"
+MARGIN: Final = "margin"
+"""Measures that only suites with trap annotations have, in the order they are shown."""
+PROBE: Final = "probe"
+"""The measure of labelled texts: whether a linear probe puts a text to its label."""
+
 SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "hit": ("hit", "hits", "hitrate", "success", "acc", "accuracy", "top", "命中率", "命中"),
     "recall": ("recall", "r", "召回率", "召回"),
@@ -111,3 +117,11 @@ def parse_measures(names: Sequence[str]) -> tuple[Measure, ...]:
     if not measures:
         raise UsageError(f"no measure given; what fits: {KNOWN}")
     return measures
+
+
+def is_measure(name: str) -> bool:
+    """Whether a result may hold a measure of that name."""
+    try:
+        return name in (IN_GROUP, MARGIN, PROBE) or bool(parse_measure(name))
+    except UsageError:
+        return False

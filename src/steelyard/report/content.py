@@ -10,8 +10,8 @@ from functools import cached_property
 from steelyard.bench.advice.recommend import Advice, advise
 from steelyard.bench.advice.scenario import Scenario
 from steelyard.bench.evaluation.judgement import Judgement, judge
-from steelyard.bench.evaluation.outcome import MARGIN
 from steelyard.bench.evaluation.result import Result, SystemRecord
+from steelyard.measures.names import MARGIN
 from steelyard.report.economy import CostBars, Pace, cost_bars, pace
 from steelyard.report.lost import LostQueries, lost_queries
 from steelyard.report.sweeps import Sweep, sweeps

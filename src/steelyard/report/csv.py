@@ -11,13 +11,13 @@ from steelyard.report import tables
 from steelyard.report.content import Report
 from steelyard.report.costs import load_table, storage_table
 from steelyard.report.table import Cell, Spread, Table
+from steelyard.text.shown import for_spreadsheet
 from steelyard.wording.words import load_wording
 
 COLUMNS = (
     "table", "system", "versus", "measure", "category", "kind", "value", "low", "high", "n", "p", "p_holm", "apart",
     "group", "query", "text", "right_answer", "first_hit", "rank",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Row = dict[str, object]
 
@@ -65,6 +65,4 @@ def _figure(cell: Cell) -> Row:
 def _safe(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return ""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
-    return value
+    return for_spreadsheet(value) if isinstance(value, str) else value

@@ -17,10 +17,10 @@ from steelyard.bench.advice.scenario import Limits, Scenario
 from steelyard.bench.advice.system_metadata import COSTS, SystemMetadata, facts_of
 from steelyard.bench.evaluation.against import PairedDifference, compare_with, mean
 from steelyard.bench.evaluation.judgement import asked_measure
-from steelyard.bench.evaluation.outcome import PROBE
 from steelyard.bench.evaluation.result import Result
 from steelyard.cost.figure import Figure, differ
 from steelyard.errors import ResultError
+from steelyard.measures.names import PROBE
 from steelyard.models.recipe import Published
 from steelyard.stats.intervals import Interval
 from steelyard.stats.pareto import dominates

@@ -22,7 +22,6 @@ import numpy as np
 from steelyard.bench.evaluation.cache import VectorCache
 from steelyard.bench.evaluation.cached import CachedEncoder, CacheUse
 from steelyard.bench.evaluation.environment import read_environment
-from steelyard.bench.evaluation.outcome import PROBE
 from steelyard.bench.evaluation.result import (
     CacheRecord,
     FeatureRecord,
@@ -40,6 +39,7 @@ from steelyard.engines.vectors import cut
 from steelyard.errors import SteelyardError, UsageError
 from steelyard.measures.clustering import as_codes, k_means, v_interval, v_measure
 from steelyard.measures.linear_probe import FOLDS, out_of_fold
+from steelyard.measures.names import PROBE
 from steelyard.retrieval.builder import SystemBuilder, shaped
 from steelyard.retrieval.expression import Leaf, Node, single_options
 from steelyard.retrieval.quantised import quantised

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from steelyard.bench.evaluation.result import Top
+from steelyard.measures.names import IN_GROUP, MARGIN
 from steelyard.measures.ranking import Evaluator
 from steelyard.measures.traps import trap_outcomes
 from steelyard.suites.suite import Suite
 from steelyard.types import Ranking
-
-MARGIN = "margin"
-IN_GROUP = "group1"
-"""Measures that only suites with trap annotations have, in the order they are shown."""
-PROBE = "probe"
-"""The measure of labelled texts: see :mod:`steelyard.bench.evaluation.features`."""
 
 Values = dict[str, tuple[float | None, ...]]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,6 +16,7 @@ from steelyard.cost.record import CostRecord
 from steelyard.engines.backend_choice import BackendChoice
 from steelyard.errors import ResultError
 from steelyard.files import write_atomic
+from steelyard.measures.names import MARGIN, is_measure
 
 SCHEMA = "steelyard.result/1"
 PUBLISHED = "published:"
@@ -139,7 +142,7 @@ class Result(_Frozen):
     """One run.
 
     Attributes:
-        seed: of every random draw that the judgement of this result makes.
+        seed: of every random draw that the judgement of this result makes; 0 or more.
         depth: hits asked of every system.
         complete: False where the run was interrupted; what is there is whole.
         documents: id -> beginning of the text, for the documents that ``top`` or ``relevant`` name.
@@ -149,8 +152,8 @@ class Result(_Frozen):
     created: str
     suite: SuiteSummary
     measures: tuple[str, ...]
-    seed: int
-    depth: int
+    seed: int = Field(ge=0)
+    depth: int = Field(ge=1)
     complete: bool
     environment: EnvironmentRecord
     queries: tuple[QueryRecord, ...]
@@ -206,7 +209,9 @@ def parse_result(data: bytes, origin: str) -> Result:
     if schema != SCHEMA:
         raise ResultError(f"{origin} is not a result of this version: its schema is {schema!r}, expected {SCHEMA!r}")
     try:
-        return _aligned(Result.model_validate(content), origin)
+        result = Result.model_validate(content)
+        _check(result, origin)
+        return result
     except ValidationError as wrong:
         first = wrong.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -225,10 +230,52 @@ def _published(name: str) -> bytes:
     return (resources.files("steelyard.bench.evaluation") / "published" / f"{name}.json").read_bytes()
 
 
-def _aligned(result: Result, origin: str) -> Result:
-    count = len(result.queries)
+def _check(result: Result, origin: str) -> None:
+    """Passes a result that can be judged, reported and joined.
+
+    Args:
+        result: of the right types.
+        origin: what to call it in the error.
+
+    Raises:
+        ResultError: the first thing that does not fit, with the place of it.
+    """
+    wrong = next(_wrong(result), "")
+    if wrong:
+        raise ResultError(f"{origin}: {wrong}")
+
+
+def _wrong(result: Result) -> Iterator[str]:
+    yield from (f"measures: {name!r} is no measure" for name in result.measures if not is_measure(name))
+    yield from _twice("queries", (q.id for q in result.queries))
+    yield from _twice("systems", (s.name for s in result.systems))
+    if result.weighed and not result.queries:
+        yield "it holds systems and no query"
+    if result.weighed and not result.measures:
+        yield "it holds systems and names no measure"
     for system in result.weighed:
-        for measure, values in system.values.items():
-            if len(values) != count:
-                raise ResultError(f"{origin}: {system.name}: {measure} has {len(values)} values for {count} queries")
-    return result
+        yield from (f"{system.name}: {wrong}" for wrong in _system(system, result))
+
+
+def _twice(what: str, names: Iterable[str]) -> Iterator[str]:
+    yield from (f"{what}: {name!r} stands there {count} times" for name, count in Counter(names).items() if count > 1)
+
+
+def _system(system: SystemRecord, result: Result) -> Iterator[str]:
+    count = len(result.queries)
+    yield from (f"it has no values of {m}" for m in result.measures if m not in system.values)
+    rows = {"winners": system.winners, "top": system.top}
+    rows |= {"clusters": system.features.clusters} if system.features else {}
+    for name, row in rows.items():
+        if row and len(row) != count:
+            yield f"{name} has {len(row)} entries for {count} queries"
+    for measure, values in system.values.items():
+        if not is_measure(measure):
+            yield f"values: {measure!r} is no measure"
+        if len(values) != count:
+            yield f"{measure} has {len(values)} values for {count} queries"
+        known = [v for v in values if v is not None]
+        if measure != MARGIN and not all(0.0 <= v <= 1.0 for v in known):
+            yield f"{measure} has a value outside 0 to 1"
+        if not all(abs(v) < float("inf") for v in known):
+            yield f"{measure} has a value that is not a number"
