@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cyclopts import Parameter
 
 from steelyard.cli.output import Lang, show, wording, write_json
+from steelyard.cli.stored import read_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,14 +84,11 @@ def advise(*results: str, options: AdviseOptions | None = None) -> int:
     Args:
         results: result files of the same suite.
     """
-    from steelyard.bench.evaluation.join import join
-    from steelyard.bench.evaluation.result import load
-    from steelyard.errors import UsageError
 
     asked = options or AdviseOptions()
-    if not results:
-        raise UsageError("name a result file, e.g. steelyard advise results/zh-traps.json --scenario edge")
-    result = join([load(r) for r in results], results)
+    result = read_results(
+        results, "steelyard advise results/zh-traps.json --scenario edge", asked.lang, quiet=asked.json
+    )
     found = _advice(result, asked)
     if asked.json:
         write_json([a.to_dict() for a in found])

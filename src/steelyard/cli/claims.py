@@ -12,6 +12,7 @@ from steelyard.cli.codes import code_of
 from steelyard.cli.costs import CostOptions
 from steelyard.cli.output import progress_bar, show, write_json
 from steelyard.cli.reading import ReadingOptions
+from steelyard.cli.stored import choose
 
 if TYPE_CHECKING:
     from steelyard.bench.evaluation.result import Result
@@ -125,7 +126,7 @@ def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOpti
     nodes = with_variants(systems, needed, dimensions, instructions)
     costs = asked.costs.config()
     suite = asked.reading.open(asked.suite)
-    path = asked.out or Path("results") / f"claims-{Path(suite.name).stem}.json"
+    path = choose(asked.out, "claims-", suite, [str(n) for n in nodes]).path
     measures = tuple(dict.fromkeys([asked.measure, *DEFAULT_MEASURES]))
     cache = VectorCache(default_cache_path()) if asked.cache else None
     with progress_bar(quiet=asked.json) as watcher:

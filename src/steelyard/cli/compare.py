@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from steelyard.cli.output import Lang, show, wording, write_json
+from steelyard.cli.stored import read_results
 
 
 def compare(*results: str, measure: str = "", lang: Lang | None = None, json: bool = False) -> int:
@@ -18,15 +19,10 @@ def compare(*results: str, measure: str = "", lang: Lang | None = None, json: bo
         lang: en or zh; that of your locale when left out.
         json: print one JSON document instead of the table.
     """
-    from steelyard.bench.evaluation.join import join
-    from steelyard.bench.evaluation.result import load
-    from steelyard.errors import UsageError
     from steelyard.report.content import compose
     from steelyard.report.verdict_view import verdict_blocks
 
-    if not results:
-        raise UsageError("name one result file or more, e.g. steelyard compare results/zh-traps.json")
-    result = join([load(r) for r in results], results)
+    result = read_results(results, "steelyard compare results/zh-traps.json", lang, quiet=json)
     report = compose(result, measure=measure or None, origins=results)
     if json:
         write_json(report.judgement.to_dict())

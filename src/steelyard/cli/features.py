@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from steelyard.cli.codes import code_of
 from steelyard.cli.output import progress_bar, show, wording, write_json
+from steelyard.cli.stored import choose
 
 
 @Parameter(name="*")
@@ -65,7 +66,7 @@ def features(*systems: str, options: FeatureOptions | None = None) -> int:
         raise UsageError("name systems, and 2 folds or more: steelyard features e5-small --labelled my.csv --folds 5")
     nodes = read_systems(systems)
     labelled = open_labelled(asked.labelled, asked.text, asked.label)
-    path = asked.out or Path("results") / f"features-{labelled.name.replace(':', '-')}.json"
+    path = choose(asked.out, "features-", labelled, [str(n) for n in nodes]).path
     config = FeatureConfig(
         side=Role(asked.side),
         folds=asked.folds,

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from steelyard.cli.output import Lang, console, wording
+from steelyard.cli.stored import read_results
 
 
 @Parameter(name="*")
@@ -41,17 +42,12 @@ def report(*results: str, options: ReportOptions | None = None) -> int:
     Args:
         results: result files, or published:NAME.
     """
-    from steelyard.bench.evaluation.join import join
-    from steelyard.bench.evaluation.result import load
-    from steelyard.errors import UsageError
     from steelyard.report.content import compose
     from steelyard.report.write import choose_format, default_path, write_report
 
     asked = options or ReportOptions()
-    if not results:
-        raise UsageError("name one result file or more, e.g. steelyard report results/zh-traps.json")
     kind = choose_format(asked.kind, asked.out)
-    result = join([load(r) for r in results], results)
+    result = read_results(results, "steelyard report results/zh-traps.json", asked.lang)
     content = compose(result, measure=asked.measure or None, origins=results)
     path = asked.out or default_path(results[0], kind)
     written = write_report(content, wording(asked.lang), path, kind)

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from steelyard.cli.codes import code_of
 from steelyard.cli.output import Lang, progress_bar, show, wording, write_json
 from steelyard.cli.reading import ReadingOptions
+from steelyard.cli.stored import choose
 
 if TYPE_CHECKING:
     from steelyard.bench.evaluation.sweep import Axes
@@ -84,7 +85,7 @@ def sweep(system: str, *, options: SweepOptions | None = None) -> int:
         raise UsageError(f"sweep takes one system, and {system} stands for {len(bases)}; weigh takes them all")
     nodes = variants(bases[0], read_axes(asked, bases[0]))
     texts = asked.reading.open(asked.suite)
-    path = asked.out or Path("results") / f"sweep-{Path(texts.name).stem}.json"
+    path = choose(asked.out, "sweep-", texts, [str(n) for n in nodes], asked.lang).path
     config = WeighConfig(
         measures=tuple(dict.fromkeys([measure, *DEFAULT_MEASURES])),
         seed=asked.seed,

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from steelyard.cli.codes import code_of
 from steelyard.cli.output import Lang, console, progress_bar, show, wording, write_json
 from steelyard.cli.reading import ReadingOptions
+from steelyard.cli.stored import choose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ class WeighOptions:
         measures: comma-separated, the first is judged: top1, hit@k, recall@k, P@k, mrr, ndcg@k, map.
         depth: hits asked of every system.
         seed: of every random draw.
-        out: the result file; `results/SUITE.json` when left out.
+        out: the result file; `results/SUITE.json` when left out, or `SUITE-2.json` where that holds another run.
         cache: keep vectors and scores for the next run.
         fresh: do not go on from an earlier result file that was interrupted.
         costs: measure load, memory, latency and throughput as well, each system in processes of its own.
@@ -72,19 +73,22 @@ def weigh(*systems: str, options: WeighOptions | None = None) -> int:
     Args:
         systems: expressions; without any, five systems that work with nothing but this installation.
     """
+    from steelyard.bench.evaluation.result_files import keep_costs
     from steelyard.bench.evaluation.runner import read_systems
     from steelyard.bench.evaluation.runner import weigh as run
 
     asked = options or WeighOptions()
     nodes = read_systems(systems or DEFAULT_SYSTEMS)
     texts = asked.reading.open(asked.suite)
-    path = asked.out or Path("results") / f"{_file_name(texts.name)}.json"
-    config = _config(texts, asked, path)
-    previous = None if asked.fresh else _previous(path, texts, config)
+    file = choose(asked.out, "", texts, [str(n) for n in nodes], asked.lang)
+    path, config = file.path, _config(texts, asked, file.path)
+    previous = None if asked.fresh else _previous(file.earlier, texts, config)
     with progress_bar(quiet=asked.json) as watcher:
         result = run(nodes, texts, config, previous, watcher)
         if asked.costs:
             result = _with_costs(result, nodes, texts, path, watcher)
+        elif file.earlier:
+            result = keep_costs(result, file.earlier, path)
     if asked.json:
         write_json(result)
     else:
@@ -109,18 +113,10 @@ def _config(texts: Suite, asked: WeighOptions, path: Path) -> WeighConfig:
     )
 
 
-def _previous(path: Path, texts: Suite, config: WeighConfig) -> Result | None:
-    from steelyard.bench.evaluation.result import load
+def _previous(earlier: Result | None, texts: Suite, config: WeighConfig) -> Result | None:
     from steelyard.bench.evaluation.runner import resumable
-    from steelyard.errors import ResultError
 
-    if not path.exists():
-        return None
-    try:
-        earlier = load(path)
-    except ResultError:
-        return None  # an unreadable result is replaced by this run's
-    return earlier if not earlier.complete and resumable(earlier, texts, config) else None
+    return earlier if earlier and not earlier.complete and resumable(earlier, texts, config) else None
 
 
 def _with_costs(result: Result, nodes: Sequence[Node], texts: Suite, path: Path, watcher: Watcher) -> Result:
@@ -142,7 +138,3 @@ def _show(result: Result, path: Path, w: Wording) -> None:
             console(stderr=True).print(f"{system.name} failed: {system.error}", markup=False, soft_wrap=True)
         return
     show([*verdict_blocks(compose(result), w), Line(""), Line(w("hint.result", path=path))])
-
-
-def _file_name(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)

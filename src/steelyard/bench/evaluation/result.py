@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -153,7 +153,7 @@ class Result(_Frozen):
     suite: SuiteSummary
     measures: tuple[str, ...]
     seed: int = Field(ge=0)
-    depth: int = Field(ge=1)
+    depth: int = Field(ge=0)
     complete: bool
     environment: EnvironmentRecord
     queries: tuple[QueryRecord, ...]
@@ -264,7 +264,7 @@ def _twice(what: str, names: Iterable[str]) -> Iterator[str]:
 def _system(system: SystemRecord, result: Result) -> Iterator[str]:
     count = len(result.queries)
     yield from (f"it has no values of {m}" for m in result.measures if m not in system.values)
-    rows = {"winners": system.winners, "top": system.top}
+    rows: dict[str, Sequence[object]] = {"winners": system.winners, "top": system.top}
     rows |= {"clusters": system.features.clusters} if system.features else {}
     for name, row in rows.items():
         if row and len(row) != count:
