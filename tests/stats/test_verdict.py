@@ -30,7 +30,7 @@ def test_the_published_top1_cannot_be_told_apart():
     assert pair.low < 0 < pair.high
     assert pair.sentence == (
         "No significant difference between BGE-M3 and Qwen3-0.6B by Top-1: 12.5 points "
-        "(95 % interval −21.5 – +47.1, Holm-adjusted p 1.00)."
+        "(95 % interval [−21.5, +47.1], Holm-adjusted p 1.00)."
     )
     assert "means are equal" in verdict.between("BGE-M3", "Qwen3-8B").sentence
 

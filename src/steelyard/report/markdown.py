@@ -28,7 +28,9 @@ def to_markdown(report: Report, w: Wording) -> str:
 def _head(report: Report, w: Wording) -> Iterator[str]:
     suite = report.result.suite
     yield f"# {_plain(sentences.title(report, w))}"
-    yield _plain(w.paragraph(*sentences.reason(report, w)))
+    if why := sentences.reason(report, w):
+        yield _plain(why)
+    yield "\n".join(f"- {_plain(line)}" for line in sentences.details(report, w))
     count = len(report.result.systems)
     summary = w("text.summary", queries=suite.queries, documents=f"{suite.documents:,}", systems=count)
     yield f"**{_plain(f'{suite.name} {suite.version}'.strip())}**: {summary}"

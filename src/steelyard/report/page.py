@@ -47,7 +47,6 @@ def to_page(report: Report, w: Wording) -> str:
     vega, script = _vega(vega_lite_version()), _asset("page.js")
     has_lost = bool(report.lost.shown)
     headline = sentences.title(report, w)
-    below = w.paragraph(*sentences.reason(report, w))
     values = {
         "r": report,
         "w": w,
@@ -55,7 +54,8 @@ def to_page(report: Report, w: Wording) -> str:
         "figures": {key: _table_of(key, report, w) for key in drawn},
         "headline": _named(headline, report.systems),
         "long": len(headline) > MOST_HEADLINE,
-        "below": _named(below, report.systems),
+        "reason": _named(sentences.reason(report, w), report.systems),
+        "details": [_named(line, report.systems) for line in sentences.details(report, w)],
         "remarks": sentences.remarks(report, w),
         "main": tables.main_table(report, w),
         "pairs": tables.pair_table(report, w),

@@ -26,15 +26,21 @@ def title(report: Report, w: Wording) -> str:
     return w("recommend.take", choice=report.advice.choice)
 
 
-def reason(report: Report, w: Wording) -> tuple[str, ...]:
-    """Why that system, what it gives up, and what so many queries can show."""
-    advice = report.advice
-    why = [headline(report, w)] if report.verdict.comparisons else []
-    if report.verdict.groups and len(report.verdict.groups[0]) > 1:
-        why.append(w.of(advice.reason))
-        why += [w("advice.gives_up", what=line) for line in advice.gives_up]
-        why += [w.of(line) for line in advice.cautions]
-    return (*why, w.of(report.verdict.reach), *needed(report, w))
+def reason(report: Report, w: Wording) -> str:
+    """Why that system; the verdict where it is the title."""
+    groups = report.verdict.groups
+    tied = bool(groups) and len(groups[0]) > 1
+    if title(report, w) == headline(report, w):
+        return ""
+    return w.of(report.advice.reason) if tied else headline(report, w)
+
+
+def details(report: Report, w: Wording) -> tuple[str, ...]:
+    """What the recommendation gives up and cannot carry, and what so many queries can show."""
+    advised = bool(reason(report, w))
+    found = [w("advice.gives_up", what=line) for line in report.advice.gives_up] if advised else []
+    cautions = [w.of(line) for line in report.advice.cautions] if advised else []
+    return tuple(filter(None, (*found, *cautions, w.of(report.verdict.reach), *needed(report, w))))
 
 
 def lost_intro(report: Report, w: Wording) -> str:

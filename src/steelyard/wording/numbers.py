@@ -31,7 +31,7 @@ class NumberFormat:
     Attributes:
         factor: what they are multiplied with first.
         decimals: behind the point; three digits and no exponent where None.
-        signed: a plus before what is above zero, and room around the dash of a range.
+        signed: a plus before what is above zero; ranges in brackets, as a dash would look like a minus.
         relative: a short spread is a share of the value, in percent; else half the width, in the same unit.
         given: a number without a spread keeps the digits that it was given with, up to five.
     """
@@ -53,14 +53,16 @@ class NumberFormat:
 
     def range(self, low: float, high: float) -> str:
         """The two ends of a range."""
-        return (" – " if self.signed else "–").join((self.number(low), self.number(high)))
+        ends = (self.number(low), self.number(high))
+        return f"[{', '.join(ends)}]" if self.signed else "–".join(ends)
 
     def spread(self, value: float, low: float, high: float, *, narrow: bool = False) -> str:
         """A number with the two ends of its range, or, where there is no room, with half their distance."""
         if low == high:
             return f"{self.factor * value:,.5g}" if self.given else self.number(value)
         if not narrow:
-            return f"{self.number(value)} ({self.range(low, high)})"
+            ends = self.range(low, high)
+            return f"{self.number(value)} {ends if self.signed else f'({ends})'}"
         if not self.relative:
             return f"{self.number(value)} ±{abs(self.factor) * (high - low) / 2:.0f}"
         share = (high - low) / abs(value) if value else math.inf

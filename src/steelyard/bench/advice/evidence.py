@@ -142,7 +142,7 @@ def in_words(a: PairedDifference, measure: str) -> str:
 def cost_in_words(facts: SystemMetadata, names: Sequence[str]) -> str:
     """A system's costs as far as they are known."""
     known = [(COSTS[n].title, f) for n in names if (f := COSTS[n].read(facts)) is not None]
-    return f"{facts.name}: " + (", ".join(f"{range_(f)} {title}" for title, f in known) or "costs not measured")
+    return f"{facts.name}: " + (", ".join(f"{title} {range_(f)}" for title, f in known) or "costs not measured")
 
 
 def range_(figure: Figure) -> str:

@@ -98,7 +98,7 @@ class Cost:
 
     @property
     def title(self) -> str:
-        """What comes behind a number in a sentence: its unit, and of what."""
+        """Its name in a sentence, with the unit."""
         return say(f"amount.{self.key}")
 
 
