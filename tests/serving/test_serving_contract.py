@@ -8,10 +8,12 @@ from serving_kit import fake_models, reranker_recipe
 from fake_engines import FakeReranker
 from steelyard.serving.app import build_app
 from steelyard.serving.local_service import Loaded, local_service
+from steelyard.serving.settings import Behaviour
 
 instructed = reranker_recipe(query_template="{instruction}: {text}", instruction="find it")
 models = fake_models() | {"fake-reranker": Loaded(instructed, FakeReranker())}
-schema = schemathesis.openapi.from_asgi("/openapi.json", build_app(local_service(models)))
+behaviour = Behaviour(hosts=frozenset({"testserver"}))
+schema = schemathesis.openapi.from_asgi("/openapi.json", build_app(local_service(models, behaviour=behaviour)))
 bounded = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 

@@ -3,12 +3,15 @@
 import asyncio
 import gzip
 import json
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -20,8 +23,9 @@ from serving_kit import Serve, fake_models, recipe
 
 from fake_engines import FakeEncoder
 from steelyard.serving.app import build_app
-from steelyard.serving.connection import BoundedHttp
+from steelyard.serving.connection import BoundedHttp, RareLog
 from steelyard.serving.http import JsonRoute
+from steelyard.serving.keys import Keys
 from steelyard.serving.local import LocalEmbedder, LocalHost
 from steelyard.serving.local_service import local_service
 from steelyard.serving.service import Caller, Embedded, EmbedTask
@@ -57,7 +61,7 @@ def connected(address: tuple[str, int]) -> Iterator[socket.socket]:
 
 
 def request(body: bytes, *, length: int | None = None) -> bytes:
-    head = "POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body) if length is None else length}\r\n\r\n".encode() + body
 
 
@@ -125,14 +129,137 @@ def test_a_head_without_end_is_refused(hasty: tuple[str, int]) -> None:
             except ConnectionError:
                 break
             break
-        assert b"400 Bad Request" in refused
-        assert b"1000 bytes" in refused
+        assert b"431 Request Header Fields Too Large" in refused
+        assert b"1,000 bytes" in refused
+
+
+def test_a_head_is_bounded_when_it_comes_in_one_piece_too(hasty: tuple[str, int]) -> None:
+    with connected(hasty) as sock:
+        sock.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 900 + b"\r\n\r\n")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200")
+        sock.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 1000 + b"\r\n\r\n")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 431")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /a b HTTP/1.1\r\n\r\n",
+        b"CONNECT x:443 HTTP/1.1\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+    ids=["TLS", "HTTP/2", "a version", "a space", "CONNECT", "two lengths", "length and chunks"],
+)
+def test_what_is_no_http_is_answered_as_every_failure_is(hasty: tuple[str, int], sent: bytes) -> None:
+    with connected(hasty) as sock:
+        sock.sendall(sent)
+        head, _, body = b"".join(iter(lambda: sock.recv(65536), b"")).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"x-request-id: " in head
+    assert json.loads(body)["error"]["code"] == "http_invalid"
+
+
+def test_what_is_no_http_is_counted_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    log = RareLog(60)
+    for second in (0, 1, 59.9, 60, 61, 200):
+        log.count(second)
+    assert [r.args for r in caplog.records] == [(1,), (3,), (2,)]
+
+
+H2C = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAEAAEAAAAIAAAABAAMAAABkAAQBAAAA"}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+def test_javas_offer_of_http_2_is_not_taken(hasty: tuple[str, int], step: int, chunked: bool) -> None:
+    offer = "".join(f"{name}: {value}\r\n" for name, value in H2C.items())
+    size = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(BODY)}"
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY) if chunked else BODY
+    head = f"POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\n{offer}{size}\r\nContent-Type: application/json\r\n\r\n"
+    sent = (head.encode() + body) * 2
+    with connected(hasty) as sock:
+        answers = b""
+        for i in range(0, len(sent), step):
+            sock.sendall(sent[i : i + step])
+        while answers.count(b"HTTP/1.1 200") < 2:
+            answers += (got := sock.recv(65536))
+            assert got, answers
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="no java")
+def test_javas_own_client(url: str, tmp_path: Path) -> None:
+    """A file of Java's is compiled and run in one step; its client offers HTTP/2 with the first request."""
+    program = tmp_path / "Ask.java"
+    program.write_text(ASK)
+    done = subprocess.run(["java", str(program), f"{url}/v1/embeddings", BODY.decode()], capture_output=True, text=True)
+    assert done.stdout.split() == ["200", "200", "HTTP_1_1"], done.stderr
+
+
+ASK = """
+import java.net.URI;
+import java.net.http.*;
+import static java.net.http.HttpRequest.BodyPublishers.ofString;
+
+class Ask {
+    public static void main(String[] given) throws Exception {
+        var client = HttpClient.newHttpClient();
+        var request = HttpRequest.newBuilder(URI.create(given[0])).header("Content-Type", "application/json");
+        for (int i = 0; i < 2; i++) {
+            var answer = client.send(request.POST(ofString(given[1])).build(), HttpResponse.BodyHandlers.ofString());
+            System.out.println(answer.statusCode());
+            if (i == 1) System.out.println(answer.version());
+        }
+    }
+}
+"""
 
 
 def test_an_offered_upgrade_is_answered_as_it_is(hasty: tuple[str, int], caplog: pytest.LogCaptureFixture) -> None:
     offer = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Key": "x", "Sec-WebSocket-Version": "13"}
     assert httpx.get(f"http://{hasty[0]}:{hasty[1]}/health", headers=offer).status_code == 200
     assert not [r for r in caplog.records if r.name.startswith("uvicorn")]
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "status"),
+    [
+        ("localhost", (), 200),
+        ("LOCALHOST:30000", (), 200),
+        ("api.localhost:1", (), 200),
+        ("127.0.0.1:30000", (), 200),
+        ("192.168.1.5", (), 200),
+        ("[::1]:30000", (), 200),
+        ("", (), 200),
+        ("attacker.example", (), 421),
+        ("attacker.example:30000", ("steelyard",), 421),
+        ("127.0.0.1.attacker.example", (), 421),
+        ("localhost.attacker.example", (), 421),
+        ("Steelyard:30000", ("steelyard",), 200),
+        ("steelyard.", ("steelyard",), 200),
+        ("anything.example", ("*",), 200),
+    ],
+)
+def test_a_name_that_was_pointed_here_is_refused(host: str, allowed: tuple[str, ...], status: int) -> None:
+    app = build_app(local_service(fake_models(), behaviour=Behaviour(hosts=frozenset(allowed))))
+    assert asked_as(host, app, "/v1/models").status_code == status
+    assert asked_as(host, app, "/health").status_code == 200
+
+
+def test_with_keys_the_name_does_not_matter() -> None:
+    app = build_app(local_service(fake_models(), keys=Keys({"a": "0123456789abcdef"})))
+    assert asked_as("api.example", app, "/v1/models", authorization="Bearer 0123456789abcdef").status_code == 200
+
+
+def asked_as(host: str, app: FastAPI, path: str, **headers: str) -> httpx.Response:
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+            return await client.get(path, headers={"Host": host, **headers})
+
+    return asyncio.run(ask())
 
 
 def test_head_is_get_without_its_body(http: httpx.Client) -> None:

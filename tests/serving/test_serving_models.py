@@ -4,12 +4,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from serving_kit import Serve
+from serving_kit import Serve, fake_models
 
 from steelyard.errors import RecipeError, UsageError
 from steelyard.serving.local_service import local_service
 from steelyard.serving.models import Wanted, codec_of, open_models
+from steelyard.serving.settings import Behaviour
 from steelyard.serving.tokens import ModelCodec, NoCodec
+from steelyard.types import Role
 
 
 def test_names() -> None:
@@ -21,6 +23,17 @@ def test_names() -> None:
         Wanted.read("e5")
     with pytest.raises(RecipeError, match="no such folder"):
         Wanted.read("./nowhere")
+
+
+@pytest.mark.parametrize("side", list(Role))
+def test_the_list_says_both_names_and_the_default(serve: Serve, side: Role) -> None:
+    url = serve(local_service(fake_models(), behaviour=Behaviour(side)))
+    cards = {c["id"]: c for c in httpx.get(f"{url}/v1/models").json()["data"]}
+    assert cards["fake"]["names"] == {"query": "fake:query", "document": "fake:document"}
+    assert cards["fake"]["default_input_type"] == side.value
+    assert httpx.get(f"{url}/v1/models/fake").json() == cards["fake"]
+    for name in cards["fake"]["names"].values():
+        assert httpx.post(f"{url}/v1/embeddings", json={"model": name, "input": "x"}).status_code == 200
 
 
 def test_one_engine_under_two_names_and_no_name_twice() -> None:

@@ -93,6 +93,7 @@ def test_sigterm_finishes_what_was_accepted_and_ends_clean(case: Case) -> None:
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 0
     assert b"Traceback" not in errors
+    assert f"ask for {case.name}:query or {case.name}:document; {case.name} alone is document" in errors.decode()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{port}/health")
 

@@ -32,7 +32,10 @@ class ServeOptions:
         port: port to listen on; 0 takes a free one.
         backend: engine to run the models on; the best that is installed when left out.
         keys: file of keys, one `NAME KEY` a line; without it everybody who reaches the port may ask.
-        default_input_type: side of a text for which the request does not say one.
+        allow_host: name under which a server without keys may be asked, beside localhost and IP addresses, such as the
+            service's name in Docker; repeat it for several, `*` is any.
+        default_input_type: side of a text for which the request does not say one; it decides what plain
+            `embeddings.create(model="e5-small", ...)` gives.
         truncate: cut texts that are too long, and say so, instead of refusing them.
         token_arrays: whose ids token arrays are: `model`, `refuse`, or an encoding of tiktoken such as `cl100k_base`.
         batch_seconds: how long one call of an engine should take; a query waits for at most one.
@@ -43,6 +46,7 @@ class ServeOptions:
     port: int = 30000
     backend: str | None = None
     keys: Path | None = None
+    allow_host: tuple[str, ...] = ()
     default_input_type: Literal["document", "query"] = "document"
     truncate: bool = False
     token_arrays: str = "model"  # noqa: S105 - not a secret
@@ -149,17 +153,20 @@ def _behaviour(options: ServeOptions) -> Behaviour:
     from steelyard.serving.settings import Behaviour
     from steelyard.types import Role
 
-    return Behaviour(Role(options.default_input_type), options.truncate, options.batch_seconds)
+    hosts = frozenset(name.lower() for name in (*options.allow_host, options.host))
+    return Behaviour(Role(options.default_input_type), options.truncate, options.batch_seconds, hosts)
 
 
 def _announce(service: Service, options: ServeOptions, port: int) -> None:
     from steelyard.serving.run import Address, written
 
     err = console(stderr=True)
-    for name, model in (service.embedders | service.rerankers).items():  # type: ignore[operator]
-        card = model.card
+    for name, card in service.cards.items():
         size = f", {card.dimension} dimensions" if card.dimension else ""
         err.print(f"{name}: {card.kind} on {card.backend}{size}", markup=False)
+        if card.names:
+            said = f"ask for {card.names.query} or {card.names.document}; {name} alone is {card.default_input_type}"
+            err.print(f"  {said} (--default-input-type)", markup=False)
     if options.keys is None and options.host not in ("127.0.0.1", "::1", "localhost"):
         err.print(f"anyone who reaches {options.host} may use this server; --keys FILE asks for a key", markup=False)
     err.print(f"http://{written(Address(options.host, port))}/v1   (API page: /docs, metrics: /metrics)", markup=False)

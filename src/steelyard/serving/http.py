@@ -9,8 +9,9 @@ import math
 import re
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence, Set
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, TypeVar, get_type_hints
 
 import orjson
@@ -36,6 +37,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 _TIMEOUT_HEADERS = ("x-request-timeout", "x-stainless-read-timeout", "x-stainless-timeout")
 _LARGE = 1 << 18
 """Bytes of a body that is read in another thread: 16 MB of small arrays take seconds, and others want answers."""
+_PORT = re.compile(r":\d*$")
 _REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 _log = logging.getLogger("steelyard.serving")
 
@@ -176,6 +178,28 @@ async def _gone(request: Request) -> None:
         pass
 
 
+def check_host(host: str, allowed: Set[str]) -> None:
+    """Refuses a name that may have been made to point here (DNS rebinding): then a page in a browser could ask.
+
+    Args:
+        host: of the request's Host header; localhost, an IP address and a missing one are always right.
+        allowed: other names; ``*`` for any.
+
+    Raises:
+        HttpFailure: 421, saying how to allow the name.
+    """
+    name = _PORT.sub("", host.strip().lower()).strip("[]").rstrip(".")
+    if not name or name == "localhost" or name.endswith(".localhost") or allowed & {"*", name}:
+        return
+    try:
+        ip_address(name)
+    except ValueError:
+        message = f"this server has no keys and answers to localhost and IP addresses only, not to {name[:100]!r}; "
+        raise HttpFailure(
+            421, message + "start it with --allow-host NAME, or with --keys", code="host_not_allowed"
+        ) from None
+
+
 class Guard:
     """ASGI middleware: key, size, pace and id of a request, its metrics, and a last resort for what nobody foresaw."""
 
@@ -232,6 +256,8 @@ class Guard:
             if name is None:
                 raise HttpFailure(401, "send a key of this server: Authorization: Bearer KEY", code="invalid_api_key")
             state["client"] = f"key:{name}"
+        elif self._service.keys is None and scope["path"] not in OPEN_PATHS:
+            check_host(headers.get(b"host", b"").decode("latin-1"), self._service.behaviour.hosts)
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._service.limits.max_body:
             raise self._too_large()

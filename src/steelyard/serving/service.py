@@ -154,6 +154,13 @@ class Service:
     keys: Keys | None = None
     metrics: Metrics = field(default_factory=Metrics)
 
+    @property
+    def cards(self) -> dict[str, ModelCard]:
+        """What ``/v1/models`` says of every model, by its name."""
+        side = self.behaviour.default_role
+        sided = {name: m.card.with_sides(side) for name, m in self.embedders.items()}
+        return sided | {name: m.card for name, m in self.rerankers.items()}
+
     def embedder(self, name: str) -> tuple[EmbeddingModel, Role | None]:
         """The model, and the role that its name says: ``NAME``, ``NAME:query`` or ``NAME:document``.
 

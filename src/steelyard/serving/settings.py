@@ -47,11 +47,13 @@ class Behaviour:
         default_role: the side a text stands on when a request says nothing.
         truncate: cut texts that are too long and say so, instead of refusing them.
         batch_seconds: how long one call of the engine should take; a query waits for at most one such call.
+        hosts: names under which a server without keys answers, beside localhost and IP addresses; ``*`` for any.
     """
 
     default_role: Role = Role.DOCUMENT
     truncate: bool = False
     batch_seconds: float = 0.1
+    hosts: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuses a time that no call can take."""

@@ -12,8 +12,7 @@ from steelyard.serving.wire.models import ModelCard, ModelList
 def router(service: Service) -> APIRouter:
     """The endpoints."""
     api = APIRouter(tags=["models"], responses=FAILURES)
-    cards = {name: m.card for name, m in service.embedders.items()}
-    cards |= {name: m.card for name, m in service.rerankers.items()}
+    cards = service.cards
 
     @api.get("/v1/models", summary="Every model served")
     async def list_models() -> ModelList:
