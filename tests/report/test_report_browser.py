@@ -181,3 +181,22 @@ def test_it_prints_in_dark_on_white_whatever_the_scheme(open_page: Open) -> None
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
     assert page.locator("nav").is_hidden()
+
+
+@pytest.mark.parametrize("name", ["en", "zh", "hostile"])
+def test_nothing_is_cut_off_at_the_edge_of_the_paper(open_page: Open, name: str) -> None:
+    page = open_page(name, width=688)  # A4 less its margins, in CSS pixels
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    pages = page.pdf(format="A4", prefer_css_page_size=True)
+    assert pages.startswith(b"%PDF-")
+    assert pages.count(b"/Type /Page\n") + pages.count(b"/Type /Page ") > 1
+
+
+def test_terms_are_explained_on_hover_and_at_the_end(open_page: Open) -> None:
+    page = open_page()
+    terms = page.locator("a.term")
+    assert terms.count() > 8
+    for i in range(terms.count()):
+        entry = page.locator(terms.nth(i).get_attribute("href") or "")
+        assert entry.locator("dd").inner_text() == terms.nth(i).get_attribute("title")

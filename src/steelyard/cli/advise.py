@@ -121,7 +121,7 @@ def _blocks(found: list[Advice], w: Wording, *, whole: bool) -> Iterator[Block]:
         return
     told = {a.scenario.name for a in found}
     for scenario in (load_scenario(name) for name in scenario_names() if name not in told):
-        missing = w("advice.elsewhere", measure=w.name("measure", scenario.measure))
+        missing = w("advice.elsewhere", measure=w.measure(scenario.measure))
         yield Line(w("text.titled", title=scenario.name, text=missing))
     yield Line("")
     yield Line(w("advice.more"), "quiet")

@@ -18,7 +18,7 @@ def advice_blocks(advice: Advice, w: Wording) -> Iterator[Block]:
     yield from (Line(w("advice.gives_up", what=line)) for line in advice.gives_up)
     yield candidate_table(advice, w)
     yield Line(w("advice.legend"), "quiet")
-    yield from (Line(w.of(line)) for line in advice.cautions)
+    yield from (Line(w.of(line)) for line in (*advice.cautions, advice.scenario.note) if line)
     if advice.published:
         yield published_table(advice, w)
 
@@ -26,7 +26,7 @@ def advice_blocks(advice: Advice, w: Wording) -> Iterator[Block]:
 def advice_lines(advice: Advice, w: Wording) -> Iterator[Block]:
     """One scenario's advice in a line, and under it what the figures cannot carry."""
     yield Line(w("text.titled", title=advice.scenario.name, text=choice_of(advice, w)))
-    yield from (Line(f"  {w.of(line)}", "quiet") for line in advice.cautions if line != advice.scenario.note)
+    yield from (Line(f"  {w.of(line)}", "quiet") for line in advice.cautions)
 
 
 def choice_of(advice: Advice, w: Wording) -> str:
@@ -39,7 +39,7 @@ def candidate_table(advice: Advice, w: Wording) -> Table:
     costs = [Column(w(f"costs.{key}"), COST, key, narrow=w(f"narrow.{key}")) for key in advice.scenario.costs]
     columns = (
         Column(""), Column(w("table.system"), key="system", role="name"),
-        Column(w.name("measure", advice.measure), POINTS, advice.measure, "value"),
+        Column(w.measure(advice.measure), POINTS, advice.measure, "value"),
         Column(w("table.interval"), POINTS, "", "ends", w("narrow.interval")), *costs, Column(w("advice.left_out")),
     )  # fmt: skip
     rows = tuple(_row(c, advice.scenario.costs, w) for c in advice.candidates)

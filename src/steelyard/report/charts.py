@@ -54,7 +54,7 @@ def pictures(report: Report, w: Wording) -> tuple[Picture, ...]:
 
 
 def _measure(report: Report, w: Wording) -> str:
-    return w.name("measure", report.verdict.measure)
+    return w.measure(report.verdict.measure)
 
 
 def _intervals(report: Report, w: Wording) -> Picture:

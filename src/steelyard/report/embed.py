@@ -51,7 +51,7 @@ def lost_data(report: Report, w: Wording) -> dict[str, Any]:
         "documents": [report.result.documents.get(d, "") for d in documents],
         "queries": queries,
         "kept": report.lost.kept,
-        "measure": w.name("measure", report.lost.measure),
+        "measure": w.measure(report.lost.measure),
         "categories": {c: w.name("category", c) for c in sorted(categories)},
         "kinds": {k: w.name("kind", k) for k in kinds},
         "words": {key.removeprefix("lost."): text for key, text in w.words.items() if key.startswith("lost.")},

@@ -102,7 +102,7 @@ def _first(report: Report, loss: Loss, w: Wording) -> str:
     text = _text(report, loss.hits[0], w) if loss.hits else w("kind.none")
     place = w("lost.rank", rank=loss.rank) if loss.rank else w("lost.beyond", kept=report.lost.kept)
     value = value_of(report, loss)
-    measured = f"{w.name('measure', report.lost.measure)} {value}, " if value else ""
+    measured = f"{w.measure(report.lost.measure)} {value}, " if value else ""
     return f"{kind}{text} ({measured}{place})"
 
 

@@ -38,16 +38,18 @@ def reason(report: Report, w: Wording) -> str:
 def details(report: Report, w: Wording) -> tuple[str, ...]:
     """What the recommendation gives up and cannot carry, and what so many queries can show."""
     advised = bool(reason(report, w))
-    found = [w("advice.gives_up", what=line) for line in report.advice.gives_up] if advised else []
-    cautions = [w.of(line) for line in report.advice.cautions] if advised else []
-    return tuple(filter(None, (*found, *cautions, w.of(report.verdict.reach), *needed(report, w))))
+    lower = [line for line in report.advice.gives_up if line.key == "advice.points_to"] if advised else []
+    cautions = report.advice.cautions if advised else ()
+    found = [w("advice.gives_up", what=line) for line in lower]
+    found += [w.of(line) for line in cautions if not lower or line.key != "advice.unproved"]
+    return tuple(filter(None, (*found, w.of(report.verdict.reach), *needed(report, w))))
 
 
 def lost_intro(report: Report, w: Wording) -> str:
     """Which queries count as lost, and how many there are."""
     lost = report.lost
     key = "lost.intro" if lost.measure == "top1" else "lost.intro_by"
-    return w(key, total=lost.total, queries=len(report.result.queries), measure=w.name("measure", lost.measure))
+    return w(key, total=lost.total, queries=len(report.result.queries), measure=w.measure(lost.measure))
 
 
 def glossary(w: Wording) -> list[tuple[str, str, str]]:
@@ -59,7 +61,7 @@ def glossary(w: Wording) -> list[tuple[str, str, str]]:
 def caption(report: Report, w: Wording) -> str:
     """What the main table's figures are."""
     key = "table.caption" if report.points else "table.caption_plain"
-    return w(key, measure=w.name("measure", report.verdict.measure), alpha=f"{report.verdict.alpha:g}")
+    return w(key, measure=w.measure(report.verdict.measure), alpha=f"{report.verdict.alpha:g}")
 
 
 def engines(report: Report, w: Wording) -> tuple[str, ...]:

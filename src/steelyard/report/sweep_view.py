@@ -18,7 +18,7 @@ def sweep_blocks(result: Result, base: str, measure: str, w: Wording) -> Iterato
     """The variants, what may be saved, and whether instructions helped."""
     found = rows(result, base, measure)
     suite = result.suite
-    where = w("sweeps.title", queries=suite.queries, measure=w.name("measure", measure))
+    where = w("sweeps.title", queries=suite.queries, measure=w.measure(measure))
     yield sweep_table(found, w, w("text.titled", title=f"{base} · {suite.name} {suite.version}".strip(), text=where))
     yield Line(w("sweeps.caption", count=max(len(found) - 1, 1)), "quiet")
     yield from map(Line, (*saving(found, w), *instruction_lines(result, measure, w), *_remarks(result, w)))

@@ -71,7 +71,7 @@ def category_table(report: Report, w: Wording) -> Table:
         Column(w("categories.category"), key="category"), Column(w("categories.n"), COUNT),
         *(Column(s, style, s) for s in report.systems),
     )  # fmt: skip
-    title = w("text.titled", title=w("section.categories"), text=w.name("measure", report.verdict.measure))
+    title = w("text.titled", title=w("section.categories"), text=w.measure(report.verdict.measure))
     return Table("categories", columns, tuple(rows), title, across="system")
 
 
@@ -90,7 +90,7 @@ def pace_table(report: Report, w: Wording) -> Table:
     style = measure_format(points=report.points)
     columns = (
         Column(w(_NAME), key="system", role="name"),
-        Column(w.name("measure", report.verdict.measure), style),
+        Column(w.measure(report.verdict.measure), style),
         Column(w("pareto.time"), COST, "value"),
         Column(w("pareto.on_front"), key="kind", term="pareto"),
     )
@@ -111,7 +111,7 @@ def sweep_table(report: Report, sweep: Sweep, w: Wording) -> Table:
     style, letters = measure_format(points=report.points), report.verdict.letters
     columns = (
         Column(w(_NAME), key="system", role="name"), Column(w.name("sweep", sweep.option), NumberFormat()),
-        Column(w.name("measure", report.verdict.measure), style),
+        Column(w.measure(report.verdict.measure), style),
         Column(w("table.letters"), role="letters", term="letters"),
     )  # fmt: skip
     spots = (s for curve in sweep.curves for s in curve.spots)
@@ -171,7 +171,7 @@ def lost_table(report: Report, w: Wording) -> Table:
 
 def _measure(measure: str, figures: Mapping[str, Interval], w: Wording) -> Column:
     style = measure_format(points=in_points(figures))
-    return Column(w.name("measure", measure), style, measure, "value", role="other", term=_term(measure))
+    return Column(w.measure(measure), style, measure, "value", role="other", term=_term(measure))
 
 
 def _term(measure: str) -> str:

@@ -58,6 +58,10 @@ class Wording:
         """The name of something that users may name themselves; their own name where the table has none."""
         return self.words.get(f"{section}.{key}", key)
 
+    def measure(self, measure: str) -> str:
+        """The name of a measure."""
+        return self.of(measure_name(measure))
+
     def paragraph(self, *sentences: str) -> str:
         """Sentences in a row; the empty ones are left out."""
         return self.words["text.gap"].join(self.of(s) for s in sentences if s)
@@ -105,8 +109,9 @@ def say(key: str, /, **values: object) -> Said:
 
 def measure_name(measure: str) -> str:
     """A measure as a reader knows it; its own name where the wording has none."""
-    key = f"measure.{measure}"
-    return say(key) if key in load_wording("en").words else measure
+    base, _, cut = measure.partition("@")
+    key = f"measure.{base}"
+    return say(key, k=cut) if key in load_wording("en").words else measure
 
 
 @cache

@@ -25,7 +25,7 @@ from steelyard.models.recipe import Published
 from steelyard.stats.intervals import Interval
 from steelyard.stats.pareto import dominates
 from steelyard.wording.numbers import CHANGE, POINTS, p_value, short
-from steelyard.wording.words import measure_name, say
+from steelyard.wording.words import Said, measure_name, say
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Advice:
     measure: str
     choice: str
     reason: str
-    gives_up: tuple[str, ...]
-    cautions: tuple[str, ...]
+    gives_up: tuple[Said, ...]
+    cautions: tuple[Said, ...]
     candidates: tuple[Candidate, ...]
     published: tuple[tuple[str, Published], ...]
 
@@ -80,7 +80,7 @@ class Advice:
             "choice": self.choice,
             "reason": self.reason,
             "gives_up": self.gives_up,
-            "cautions": self.cautions,
+            "cautions": (*self.cautions, *filter(None, (self.scenario.note,))),
             "candidates": [
                 asdict(c) | {"costs": {name: f.model_dump() for name, f in c.costs.items()}} for c in self.candidates
             ],
@@ -237,8 +237,8 @@ def _some(names: Sequence[str]) -> str | tuple[str, ...]:
     return say("advice.more_names", names=tuple(names[:3]), count=len(names) - 3)
 
 
-def _gives_up(choice: Candidate, compared: Sequence[Candidate], scenario: Scenario, measure: str) -> tuple[str, ...]:
-    found: list[str] = []
+def _gives_up(choice: Candidate, compared: Sequence[Candidate], scenario: Scenario, measure: str) -> tuple[Said, ...]:
+    found: list[Said] = []
     against = choice.against_best
     if against and against.difference < 0:
         found.append(
@@ -259,9 +259,9 @@ def _gives_up(choice: Candidate, compared: Sequence[Candidate], scenario: Scenar
 
 def _cautions(
     choice: Candidate | None, compared: Sequence[Candidate], asked: tuple[Scenario, Limits, str], result: Result
-) -> tuple[str, ...]:
+) -> tuple[Said, ...]:
     scenario, limits, measure = asked
-    found: list[str] = [] if choice is None else _unproved(choice, compared, measure, result)
+    found: list[Said] = [] if choice is None else _unproved(choice, compared, measure, result)
     measured = any(s.costs for s in result.weighed)
     for name in scenario.costs if measured else ():
         without = [c.name for c in compared if name not in c.costs]
@@ -273,12 +273,12 @@ def _cautions(
         found.append(say("advice.no_costs"))
     if choice and limits.p95_ms and "p95_ms" in choice.costs and choice.costs["p95_ms"].high > limits.p95_ms:
         found.append(say("advice.above_limit", name=choice.name, number=short(choice.costs["p95_ms"].high)))
-    return (*found, scenario.note) if scenario.note else tuple(found)
+    return tuple(found)
 
 
-def _unproved(choice: Candidate, compared: Sequence[Candidate], measure: str, result: Result) -> list[str]:
+def _unproved(choice: Candidate, compared: Sequence[Candidate], measure: str, result: Result) -> list[Said]:
     """How much better the systems that were passed over may still be, and whether any of them is good at all."""
-    found: list[str] = []
+    found: list[Said] = []
     others = [c.name for c in tied(compared) if c is not choice]
     ahead = max(compare_with(result, choice.name, others, measure), key=lambda a: a.high, default=None)
     if ahead and ahead.high > 0:
