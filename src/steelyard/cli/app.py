@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Literal
 
 import cyclopts
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from steelyard.cli.codes import INTERRUPTED
+from steelyard.cli.config_file import ConfigFile, read_config
 from steelyard.errors import SteelyardError
 from steelyard.text.shown import for_terminal
 
@@ -43,13 +45,27 @@ COMMANDS = {
 }
 """name -> where the command is, imported when it is asked for, and its line in the list of commands."""
 
+TAKES = {
+    "weigh": "[SYSTEM ...]",
+    "compare": "RESULT ...",
+    "report": "RESULT ...",
+    "table": "[SYSTEM ...]",
+    "costs": "[SYSTEM ...]",
+    "features": "SYSTEM ...",
+    "claims": "[NUMBER ...]",
+    "advise": "RESULT ...",
+    "serve": "[MODEL ...]",
+}
+"""What stands behind a command that takes any number of things, in its line of usage."""
 
-def build(asked: str = "") -> App:
+
+def build(asked: str = "", config: ConfigFile | None = None) -> App:
     """The command line.
 
     Args:
         asked: the command that will run; its help then comes from its own docstring, not from the one line that stands
             in the list of commands, which is written here so that listing them imports none.
+        config: fills what the command line leaves open.
     """
     app = App(
         name="steelyard",
@@ -60,20 +76,44 @@ def build(asked: str = "") -> App:
         ),
         help_epilogue=EPILOGUE,
         version=lambda: _version(),
+        version_flags=("--version", "-V"),
+        default_parameter=Parameter(
+            negative_bool=(), negative_iterable=(), negative_none=(), show_default=_worth_showing
+        ),
+        config=[config] if config else [],
         suppress_keyboard_interrupt=False,
     )
     for name, (target, line) in COMMANDS.items():
+        usage = {"usage": f"Usage: steelyard {name} {TAKES[name]} [OPTIONS]"} if name in TAKES else {}
         if name == asked:
-            app.command(target, name=name)
+            app.command(target, name=name, **usage)
         else:
-            app.command(target, name=name, help=line)
+            app.command(target, name=name, help=line, **usage)
+    app.command(completion, help="Print the completion of a shell: bash, zsh or fish.")
     return app
+
+
+def completion(shell: Literal["bash", "zsh", "fish"]) -> int:
+    """Print the completion of a shell; put it where that shell looks, as in `steelyard completion bash > ...`.
+
+    Args:
+        shell: bash, zsh or fish.
+    """
+    sys.stdout.write(build().generate_completion(prog_name="steelyard", shell=shell) + "\n")
+    return 0
+
+
+def _worth_showing(value: object) -> object:
+    """A default as help shows it; nothing for one that says no more than the option's being left out."""
+    return None if value in ("", None, False, ()) else value
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line and turns every deliberate failure into a message and an exit code."""
     try:
-        app = build(arguments[0] if arguments else "")
+        config = read_config(tuple(COMMANDS))
+        config.export(os.environ)
+        app = build(arguments[0] if arguments else "", config)
         code = app(list(arguments), exit_on_error=False, print_error=True, result_action="return_value")
     except cyclopts.CycloptsError:
         return 2

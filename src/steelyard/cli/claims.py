@@ -55,7 +55,7 @@ class ClaimOptions:
     max_p95_ms: float | None = None
     measure: str = "top1"
     out: Path | None = None
-    cache: bool = True
+    cache: Annotated[bool, Parameter(negative="--no-cache")] = True
     json: bool = False
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     costs: CostOptions = field(default_factory=CostOptions)

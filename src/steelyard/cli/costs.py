@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -35,8 +35,8 @@ class CostOptions:
     rounds: int = 4
     seconds: float = 0.5
     texts: int = 256
-    cold: bool = True
-    share: bool = True
+    cold: Annotated[bool, Parameter(negative="--no-cold")] = True
+    share: Annotated[bool, Parameter(negative="--no-share")] = True
     price_per_hour: float | None = None
     price_per_million_tokens: float | None = None
 

@@ -50,10 +50,10 @@ def doctor(target: str, *, options: DoctorOptions | None = None) -> int:
     import os
 
     from steelyard.doctor.examine import Request, examine, record_golden
-    from steelyard.engines.remote.openai import KEYS
+    from steelyard.engines.remote.presets import key_for
 
     o = options or DoctorOptions()
-    key = next((os.environ[k] for k in KEYS if os.environ.get(k)), None)
+    key = key_for(target, os.environ)
     request = Request(target, o.recipe, o.model, o.reference, o.templates, key, o.longest, o.quick)
     if o.record is not None:
         golden = record_golden(request)

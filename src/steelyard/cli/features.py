@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -38,7 +38,7 @@ class FeatureOptions:
     folds: int = 5
     seed: int = 20260
     out: Path | None = None
-    cache: bool = True
+    cache: Annotated[bool, Parameter(negative="--no-cache")] = True
     json: bool = False
 
 

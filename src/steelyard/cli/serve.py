@@ -129,13 +129,13 @@ def _local(models: tuple[str, ...], options: ServeOptions, limits: Limits) -> Se
 
 
 def _gateway(models: tuple[str, ...], options: ServeOptions, gateway: GatewayOptions, limits: Limits) -> Service:
-    from steelyard.engines.remote.openai import KEYS
+    from steelyard.engines.remote.presets import key_for
     from steelyard.serving.gateway.service import GatewayConfig, gateway_service
     from steelyard.serving.models import Wanted
 
     config = GatewayConfig(
         urls=gateway.upstream,
-        key=next((os.environ[k] for k in KEYS if os.environ.get(k)), None),
+        key=key_for(gateway.upstream[0], os.environ),
         cache_bytes=gateway.cache_mb << 20,
         batch=gateway.upstream_batch,
         token_arrays=options.token_arrays,

@@ -54,7 +54,7 @@ class SweepOptions:
     suite: str = "zh-traps"
     measure: str = "top1"
     out: Path | None = None
-    cache: bool = True
+    cache: Annotated[bool, Parameter(negative="--no-cache")] = True
     seed: int = 20260
     lang: Lang | None = None
     json: bool = False

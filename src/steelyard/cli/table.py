@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -31,7 +31,7 @@ class TableOptions:
 
     suite: str = "zh-traps-mini"
     out: Path | None = None
-    cache: bool = True
+    cache: Annotated[bool, Parameter(negative="--no-cache")] = True
     json: bool = False
     costs: CostOptions = field(default_factory=CostOptions)
 

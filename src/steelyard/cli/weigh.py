@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -49,7 +49,7 @@ class WeighOptions:
     depth: int = 100
     seed: int = 20260
     out: Path | None = None
-    cache: bool = True
+    cache: Annotated[bool, Parameter(negative="--no-cache")] = True
     fresh: bool = False
     costs: bool = False
     lang: Lang | None = None

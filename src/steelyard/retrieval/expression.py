@@ -22,7 +22,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from steelyard.errors import ExpressionError
+from steelyard.engines.remote.presets import PRESETS, preset_url
+from steelyard.errors import ExpressionError, UsageError
 
 Value = str | int | float
 Options = tuple[tuple[str, tuple[Value, ...]], ...]
@@ -33,6 +34,7 @@ _KEY = re.compile(r"[a-z][a-z0-9_]*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _REMOTE = re.compile(r"(openai|rerank):")
 _REMOTE_NAME = re.compile(r"[^\s@\[\]()|,\"]+")
+_SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _URL = re.compile(r"https?://(?:\[[0-9a-fA-F:.]+\])?[^\s\[\]()|,\"]*")
 _LATE = re.compile(r"maxsim:")
 _PATH = re.compile(r"folder:([^\s\[\]()|,\"]+)")
@@ -279,9 +281,17 @@ class _Parser:
             raise self.error(f"expected '@' and a URL, as in {scheme}:{name[0]}@http://localhost:30000/v1")
         self.at += 1
         url = self.match(_URL)
-        if not url:
-            raise self.error("expected a URL that begins with http:// or https://")
-        return Leaf(name[0], scheme, url[0].rstrip("/"), self.options(), column)
+        if url:
+            return Leaf(name[0], scheme, url[0].rstrip("/"), self.options(), column)
+        at = self.at
+        service = self.match(_SERVICE)
+        if not service:
+            raise self.error(f"expected a URL that begins with http:// or https://, or one of {', '.join(PRESETS)}")
+        try:
+            found = preset_url(service[0])
+        except UsageError as wrong:
+            raise self.error(str(wrong), at) from None
+        return Leaf(name[0], scheme, found, self.options(), column)
 
     def options(self) -> Options:
         if not self.source.startswith("[", self.at):

@@ -18,6 +18,7 @@ from steelyard.engines.base import BaseEncoder, BaseReranker
 from steelyard.engines.fingerprint import fingerprint, recipe_values
 from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.remote.fanout import ask_all
+from steelyard.engines.remote.presets import key_for, preset_at
 from steelyard.engines.remote.retry import RetryPolicy
 from steelyard.engines.render import render
 from steelyard.engines.vectors import normalised
@@ -31,9 +32,6 @@ from steelyard.wire.rerank import NOT_THERE, SPELLINGS, TAILS, RerankSpelling, o
 if TYPE_CHECKING:
     from steelyard.engines.remote.endpoint import Endpoint
 
-KEYS = ("STEELYARD_API_KEY", "OPENAI_API_KEY")
-"""Environment variables that may hold the key; the first that is set counts."""
-
 
 @dataclass(frozen=True)
 class OpenAIConfig:
@@ -42,9 +40,9 @@ class OpenAIConfig:
     Attributes:
         model: its name there.
         url: where the API begins, e.g. ``http://localhost:30000/v1``.
-        api_key: None looks into the environment (:data:`KEYS`); never shown.
+        api_key: None looks into the environment (:func:`steelyard.engines.remote.presets.key_for`); never shown.
         dimension: sent as ``dimensions``; None leaves it to the server.
-        batch: texts a request at the most.
+        batch: texts a request at the most; fewer where a known service takes fewer.
         concurrency: requests under way at once.
         recipe: whose templates are put on and whose dimension is expected; the two templates are then not used.
         query_template: with ``{text}``, and ``{instruction}`` where the model takes one.
@@ -69,6 +67,9 @@ class OpenAIConfig:
         if self.batch < 1 or self.concurrency < 1 or self.timeout <= 0:
             got = (self.batch, self.concurrency, self.timeout)
             raise UsageError(f"batch and concurrency must be at least 1 and timeout above 0, not {got}")
+        preset = preset_at(self.url)
+        if preset is not None and self.batch > preset.batch:
+            object.__setattr__(self, "batch", preset.batch)
         if self.dimension is not None and self.recipe is not None:
             self.recipe.check_dimension(self.dimension)
 
@@ -76,7 +77,7 @@ class OpenAIConfig:
         """The endpoint at ``url``, with this model's key and limits."""
         from steelyard.engines.remote.endpoint import BYTES_A_TEXT, LEAST_BYTES, Endpoint, EndpointLimits
 
-        key = self.api_key or next((environment[k] for k in KEYS if environment.get(k)), None)
+        key = self.api_key or key_for(url, environment)
         largest = LEAST_BYTES + self.batch * BYTES_A_TEXT
         return Endpoint(url, key, EndpointLimits(self.timeout, self.concurrency, largest, self.retry))
 
