@@ -65,6 +65,7 @@ def endpoint():
         server.shutdown()
 
 
+@pytest.mark.slow  # real processes, real seconds
 def test_an_endpoint_is_loaded_until_more_clients_bring_nothing(endpoint):
     (costed,) = measure_costs([endpoint.system], SUITE, CostConfig(rounds=1, plan=PLAN, cold=False))
     assert costed.error == ""

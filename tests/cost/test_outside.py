@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from steelyard.cost.gpu import gpu_memory, read_nvml
 from steelyard.cost.outside import watch
 from steelyard.cost.pagecache import evict, resident_share
 from steelyard.errors import EngineError
+from waiting import until
 
 EATER = """
 import sys, time
@@ -41,6 +41,7 @@ def test_what_is_seen_from_outside_agrees_with_what_is_counted_inside():
     assert min(seen.lines[0][0], seen.seconds) > 0.4
 
 
+@pytest.mark.slow  # on a busy machine a process waits between the two
 def test_two_clocks_agree_on_a_stage():
     code = "import time; print(1, flush=True); t = time.perf_counter(); time.sleep(0.5); print(time.perf_counter() - t)"
     lines = watch([sys.executable, "-c", code]).lines
@@ -66,11 +67,14 @@ def test_a_process_that_is_killed():
         watch([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
 
 
-def test_a_process_that_hangs_is_ended_with_all_it_started():
-    start = time.monotonic()
-    with pytest.raises(EngineError, match=r"not done after 0\.5 s"):
-        watch([sys.executable, "-c", "import time; print(1, flush=True); time.sleep(60)"], timeout=0.5)
-    assert time.monotonic() - start < 5
+def test_a_process_that_hangs_is_ended_with_all_it_started(tmp_path: Path):
+    code = (
+        "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
+        "open(sys.argv[1], 'w').write(str(p.pid)); time.sleep(600)"
+    )
+    with pytest.raises(EngineError, match=r"not done after 5 s"):
+        watch([sys.executable, "-c", code, str(tmp_path / "child")], timeout=5)
+    until(lambda: not _runs(int((tmp_path / "child").read_text())))
 
 
 def test_a_program_that_is_not_there():
@@ -87,10 +91,7 @@ def test_an_interrupted_watch_leaves_no_process_behind():
 
     with pytest.raises(KeyboardInterrupt):
         watch([sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"], on_line=stop)
-    deadline = time.monotonic() + 5
-    while _runs(children[0]) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not _runs(children[0])
+    until(lambda: not _runs(children[0]))
 
 
 def _runs(pid):

@@ -1,5 +1,6 @@
 """The gateway over real sockets in front of servers that fail in every way that servers do."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from steelyard.serving.gateway.upstreams import Retries
 from steelyard.serving.models import Wanted
 from steelyard.serving.settings import Behaviour, Limits
 from upstream_kit import NAME, Asked, Bad, good, http, vectors
+from waiting import until
 
 MODEL = recipe("fake", sources=Sources(huggingface=NAME))
 QUICK = Retries(rounds=3, wait=0.01, hang=0.3)
@@ -110,11 +112,9 @@ def test_another_upstream_answers_what_one_gets_wrong(bad: Any, start: Start, fa
 @pytest.mark.parametrize("fault", WRONG)
 def test_a_lone_upstream_that_is_wrong_is_said_to_be(bad: Any, start: Start, fault: str) -> None:
     broken = bad(WRONG[fault])
-    began = time.monotonic()
     answer = ask(start(broken, batch=2), ["甲", "乙"])
     assert answer.status_code == (429 if fault == "busy" else 502), answer.text
     assert broken.url in answer.json()["error"]["message"]
-    assert time.monotonic() - began < 5
     assert int(answer.headers.get("Retry-After", "1")) <= 60
 
 
@@ -159,14 +159,12 @@ def test_what_hangs_is_left_for_another(bad: Any, start: Start) -> None:
 
     def hang(asked: Asked) -> None:
         silent.models = None
-        over.wait(20)
+        over.wait(60)  # beyond the patience of ask()
 
     silent, whole = bad(hang), bad()
     url = start(silent, whole)
-    began = time.monotonic()
     for text in "甲乙丙丁":
         assert right(ask(url, text), text)
-    assert time.monotonic() - began < 8
     assert len(silent.posts) == 1
     assert f'result="failed",upstream="{silent.url}/v1"}} 1.0' in httpx.get(f"{url}/metrics").text
     over.set()
@@ -204,18 +202,14 @@ def test_a_rested_upstream_is_tried_by_one_request_and_then_trusted(bad: Any, st
     assert right(ask(url, "甲"), "甲")
     before = len(broken.posts)
     broken.habit = lambda asked: good(asked.body)
-    for i in range(40):
-        assert right(ask(url, f"t{i}"), f"t{i}")
-        time.sleep(0.03)
-    assert len(broken.posts) > before + 1
+    texts = (f"t{i}" for i in itertools.count())
+    until(lambda: right(ask(url, text := next(texts)), text) and len(broken.posts) > before + 1)
 
 
 def test_no_attempt_after_the_deadline_and_none_while_asked_to_wait(bad: Any, start: Start) -> None:
     busy = bad(WRONG["busy"])
     url = start(busy)
-    began = time.monotonic()
     answers = [ask(url, seconds=30), ask(url, "乙", seconds=30)]
-    assert time.monotonic() - began < 3
     assert [a.status_code for a in answers] == [429, 429]
     assert 50 <= int(answers[0].headers["Retry-After"]) <= 60
     assert len(busy.posts) == 1
@@ -242,10 +236,7 @@ def test_a_client_that_goes_away_takes_its_call_with_it(bad: Any, start: Start) 
     url = start(upstream)
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{url}/v1/embeddings", json={"model": "fake", "input": "甲"}, timeout=0.5)
-    for _ in range(100):
-        if hung_up:
-            break
-        time.sleep(0.05)
+    until(lambda: hung_up)
     assert hung_up == [True]
     assert 'status="499"' in httpx.get(f"{url}/metrics").text
 

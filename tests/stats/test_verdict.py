@@ -98,6 +98,7 @@ def test_refusals():
         judge(values(PUBLISHED), "top1").between("BGE-M3", "BGE-M3")
 
 
+@pytest.mark.slow  # seconds of the processor are asserted
 def test_twenty_systems_on_a_thousand_queries_are_judged_in_seconds():
     rng = np.random.default_rng(6)
     rows = values({f"s{i}": rng.random(1000) for i in range(20)})
