@@ -14,7 +14,7 @@ REPORTED := bm25 'e5-small[dim=32|64|128|384]' use-multilingual minilm-en 'bm25 
 # How costs are measured: about five minutes on two cores. Empty on a machine that is busy with other things.
 COSTS ?= --rounds 4 --seconds 0.3 --texts 128
 
-.PHONY: weigh report test slow format clean cards docs doctor-matrix
+.PHONY: weigh report test inputs-table slow format clean cards docs doctor-matrix
 
 ## weigh: set up, then weigh the built-in systems on the Chinese traps
 weigh: $(VENV)/.builtin
@@ -36,6 +36,10 @@ test: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/python tools/budgets.py
 	$(BIN)/python -m pytest -m "not slow and not real"
+
+## inputs-table: docs/inputs.md, what is said of odd inputs
+inputs-table: $(VENV)/.dev
+	$(BIN)/python tools/inputs_table.py
 
 ## slow: the tests that take long or much memory
 slow: $(VENV)/.dev

@@ -128,7 +128,10 @@ def test_spreadsheets(tmp_path):
 
 LACKING = [
     ({k: v for k, v in BEIR.items() if k != "queries.jsonl"}, "looks like a BEIR folder and has no queries.jsonl"),
-    ({k: v for k, v in TREC.items() if k != "qrels.txt"}, "looks like a TREC folder and has no file that begin"),
+    (
+        {k: v for k, v in TREC.items() if k != "qrels.txt"},
+        "has no file that begins with qrels",
+    ),
     (TREC | {"qrels.dev": "x"}, "2 files that begin with qrels"),
 ]
 

@@ -114,7 +114,9 @@ def _check_texts(file: str, reading: ReadingOptions, *, json: bool) -> int:
         write_json(_summary(suite) | {"findings": list(found)})
         return 0
     out = console()
-    counts = f"{len(suite.queries):,} queries, {len(suite.documents):,} documents"
+    grades = Counter(grade for judged in suite.judgements.values() for grade in judged.values())
+    told = ", ".join(f"{count:,} of grade {grade}" for grade, count in sorted(grades.items(), reverse=True)[:6])
+    counts = f"{len(suite.queries):,} queries, {len(suite.documents):,} documents, judgements: {told}"
     out.print(f"{suite.name}: {suite.card.source}; {counts}", markup=False, soft_wrap=True)
     for line in found or ("nothing looks wrong",):
         out.print(f"  {line}", markup=False, soft_wrap=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from steelyard.errors import RecipeError, WeightsError
 from steelyard.models.recipe import Architecture, Pooling, Recipe, Sources
-from steelyard.models.registry import load_recipe
+from steelyard.models.registry import by_hub_name, load_recipe
 
 BACKENDS = ("torch", "torch-fp32", "torch-bf16", "torch-int16", "torch-int8")
 OPENVINO = ("openvino-fp32", "openvino-int8", "openvino-int8-bf16", "openvino")
@@ -46,7 +46,10 @@ def recipe_at(written: str) -> Recipe:
     Raises:
         RecipeError: no such name, or see :func:`read_recipe`.
     """
-    return read_recipe(Path(written)) if "/" in written or os.sep in written else load_recipe(written)
+    known = None if Path(written).exists() else by_hub_name(written)
+    if known is None and ("/" in written or os.sep in written):
+        return read_recipe(Path(written))
+    return load_recipe(known or written)
 
 
 def read_recipe(folder: Path) -> Recipe:

@@ -38,12 +38,30 @@ def load_recipe(name: str) -> Recipe:
     """
     files = _files()
     if name not in files:
+        name = by_hub_name(name) or name
+    if name not in files:
         near = get_close_matches(name, files, n=3, cutoff=0.4)
         hint = f"Did you mean {' or '.join(near)}? " if near else ""
         raise RecipeError(f"no model is called {name!r}. {hint}Known models: {', '.join(sorted(files))}")
     file = files[name]
     place = str(file) if name not in _built_in() else f"models/catalog/{file.name}"
     return parse_recipe(file.read_text(encoding="utf-8"), place)
+
+
+def by_hub_name(name: str) -> str | None:
+    """The name here of a model that is called as on a hub or as in its paper: ``BAAI/bge-m3``, ``BGE-M3``.
+
+    Args:
+        name: in any case; None comes back where no recipe is called so.
+    """
+    if name in _files() or not (set(name) - set("abcdefghijklmnopqrstuvwxyz0123456789.-_")):
+        return name if name in _files() else None
+    asked = name.strip().casefold()
+    for recipe in map(load_recipe, recipe_names()):
+        hubs = [h for h in (recipe.sources.huggingface, recipe.sources.modelscope) if h]
+        if asked in {n.casefold() for n in (recipe.name, recipe.title, *hubs, *(h.rpartition("/")[2] for h in hubs))}:
+            return recipe.name
+    return None
 
 
 def recipe_called(name: str, kind: Literal["embedding", "reranker"] | None = None) -> Recipe | None:

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 
 from steelyard.engines.remote.presets import PRESETS, preset_url
 from steelyard.errors import ExpressionError, UsageError
+from steelyard.models.registry import by_hub_name
 
 Value = str | int | float
 Options = tuple[tuple[str, tuple[Value, ...]], ...]
@@ -38,6 +39,8 @@ _SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _URL = re.compile(r"https?://(?:\[[0-9a-fA-F:.]+\])?[^\s\[\]()|,\"]*")
 _LATE = re.compile(r"maxsim:")
 _PATH = re.compile(r"folder:([^\s\[\]()|,\"]+)")
+_LOCAL = re.compile(r"(?:\.{1,2}/|/|~/)[^\s\[\]()|,\"]+")
+_HUB = re.compile(r"(?=[a-z0-9._-]*[A-Z/])[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)?(?![:@])")
 _QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
 _WORD = re.compile(r"[A-Za-z0-9_./:%+-]+")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
@@ -259,12 +262,29 @@ class _Parser:
         path = self.match(_PATH)
         if path:
             return Leaf(path[1], "folder", "", self.options(), column)
+        local = self.match(_LOCAL)
+        if local:
+            return Leaf(local[0], "folder", "", self.options(), column)
+        hub = self.match(_HUB)
+        if hub:
+            return Leaf(self.known(hub[0], column), "", "", self.options(), column)
         name = self.match(_NAME)
         if not name:
             raise self.error(f"expected {wanted}")
         if self.source.startswith(":", self.at):
             raise self.error("a scheme is openai:, rerank:, folder: or maxsim:", column)
         return Leaf(name[0], "", "", self.options(), column)
+
+    def known(self, name: str, column: int) -> str:
+        """The name here of a model that is called as on a hub."""
+        found = by_hub_name(name)
+        if found is None:
+            raise self.error(
+                f"no model is called {name!r} here: steelyard models lists those that are; for a folder of yours write "
+                "folder:./PATH",
+                column,
+            )
+        return found
 
     def late(self, column: int) -> Leaf:
         model = self.match(_PATH) or self.match(_NAME)

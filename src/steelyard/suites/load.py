@@ -89,8 +89,12 @@ def _lacking(path: Path) -> str:
     if len(missing) == 1:
         return f"looks like a BEIR folder and has no {missing[0]}"
     topics = {kind: len(trec.called(path, prefixes)) for kind, prefixes in trec.PARTS.items()}
-    wrong = [f"{count} files that begin with {kind}" for kind, count in topics.items() if count != 1]
-    return f"looks like a TREC folder and has {wrong[0].replace('0 files', 'no file')}" if len(wrong) == 1 else ""
+    wrong = [
+        f"{count} files that begin with {kind}" if count else f"no file that begins with {kind}"
+        for kind, count in topics.items()
+        if count != 1
+    ]
+    return f"looks like a TREC folder and has {wrong[0]}" if len(wrong) == 1 else ""
 
 
 def load_suite(

@@ -38,6 +38,7 @@ COUNTS: Final = frozenset({"clicks", "click", "click_count", "点击", "点击�
 """Columns that look like counts: they are not read as grades unless a mapping says so."""
 
 _HEADERS_KEPT = 512
+_NAMES_SHOWN = 8
 
 
 def plain(name: str) -> str:
@@ -110,10 +111,11 @@ class Columns:
 
     def missing(self, name: str, there: Sequence[str]) -> str:
         """What to say when a field is nowhere."""
-        looked = ", ".join(dict.fromkeys(self.names(name)))
+        names = tuple(dict.fromkeys(self.names(name)))
+        looked = ", ".join(names[:_NAMES_SHOWN]) + (", ..." if len(names) > _NAMES_SHOWN else "")
         shown = ", ".join(map(repr, there)) or "nothing"
         named = f"Name the column: --map {name}=COLUMN"
-        return f"no field {name!r} (looked for {looked}); there is {shown}. {_why(there)}{named}"
+        return f"no field {name!r} (looked for {looked}); there is {shown}. {self._why(there)}{named}"
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -124,7 +126,8 @@ class Columns:
         """How the table was read, in sentences: every column that was not used, and with ``whole`` those that were."""
         used = ", ".join(f"{field} from {column!r}" for column, field in self.read.items())
         lines = [f"read {used}"] if whole and used else []
-        if whole and used and "grade" not in self.read.values():
+        graded = {"grade", "positives", "negatives"} & set(self.read.values())
+        if whole and used and not graded:
             lines.append("no column of grades: every query-document pair counts as relevant (grade 1)")
         if self.unread:
             lines.append(f"columns that were not used: {', '.join(map(repr, self.unread))}")
@@ -136,11 +139,11 @@ class Columns:
         ]
         return tuple(lines)
 
-
-def _why(there: Sequence[str]) -> str:
-    """A guess at why a header gives one column only, or none that is a name."""
-    if len(there) == 1 and any(c in there[0].strip() for c in " |"):
-        return "The fields of the first line are not separated (.csv: by commas, semicolons or tabs; .tsv: by tabs). "
-    if there and all(not column.strip() or column.strip().lstrip("-").isdigit() for column in there):
-        return "The first line must name the columns. "
-    return ""
+    def _why(self, there: Sequence[str]) -> str:
+        """A guess at why a header has nothing that is looked for."""
+        if len(there) == 1 and any(c in there[0].strip() for c in " |,;"):
+            return "The fields of the first line are not separated (.csv: by commas or semicolons; .tsv: by tabs). "
+        known = {plain(n) for field in FIELDS for n in self.names(field)}
+        if there and not any(plain(column) in known for column in there):
+            return "Does the first line name the columns? "
+        return ""

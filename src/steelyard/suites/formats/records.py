@@ -90,7 +90,7 @@ def _named(numbered: Iterable[tuple[int, Sequence[str]]], path: Path, findings: 
         if any(value and not name for name, value in zip(header, values, strict=True)):
             findings.note(f"{path.name}: a column without a name was not used")
         yield number, {name: value for name, value in zip(header, values, strict=True) if name}
-    if header is not None and not rows_there:
+    if header is not None and not rows_there and not len(findings):
         findings.add("holds a header and no row", Place(path))
 
 
@@ -125,5 +125,6 @@ def _parquet(path: Path, findings: Findings) -> Iterator[tuple[int, Row]]:
                     yield number, row
     except (pyarrow.ArrowException, OSError) as error:
         findings.add(f"cannot be read as Parquet: {str(error).splitlines()[0]}", Place(path))
+        return
     if not number:
         findings.add("is empty", Place(path))
