@@ -20,5 +20,7 @@ def verdict_blocks(report: Report, w: Wording) -> Iterator[Block]:
     if report.categories:
         yield tables.category_table(report, w)
     yield Line(sentences.headline(report, w), "heading")
-    yield from map(Line, (*sentences.below(report, w), *sentences.engines(report, w), *sentences.remarks(report, w)))
-    yield from cost_blocks({s.name: s.costs for s in report.result.weighed if s.costs}, w)
+    said = [*map(Line, (*sentences.below(report, w), *sentences.engines(report, w), *sentences.remarks(report, w)))]
+    yield from said
+    costs = cost_blocks({s.name: s.costs for s in report.result.weighed if s.costs}, w)
+    yield from (block for block in costs if block not in said)
