@@ -14,6 +14,9 @@ REPORTED := bm25 'e5-small[dim=32|64|128|384]' use-multilingual minilm-en 'bm25 
 # How costs are measured: about five minutes on two cores. Empty on a machine that is busy with other things.
 COSTS ?= --rounds 4 --seconds 0.3 --texts 128
 
+# Processes of `make test`; each takes up to 3 GB.
+WORKERS ?= 2
+
 .PHONY: weigh report test inputs-table slow format clean cards docs doctor-matrix
 
 ## weigh: set up, then weigh the built-in systems on the Chinese traps
@@ -35,7 +38,7 @@ test: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/budgets.py
-	$(BIN)/python -m pytest -m "not slow and not real"
+	$(BIN)/python -m pytest -m "not slow and not real" -n $(WORKERS) --dist loadscope
 
 ## inputs-table: docs/inputs.md, what is said of odd inputs
 inputs-table: $(VENV)/.dev

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from steelyard.bench.evaluation.cache import VectorCache
 from steelyard.bench.evaluation.judgement import judge
@@ -10,8 +11,6 @@ from steelyard.bench.evaluation.result import load
 from steelyard.bench.evaluation.runner import SilentWatcher, WeighConfig, read_systems, resumable, weigh
 from steelyard.errors import ExpressionError
 from steelyard.suites.registry import open_suite
-
-DEAD = "openai:m@http://127.0.0.1:9/v1"
 
 
 class StopAt(SilentWatcher):
@@ -71,10 +70,12 @@ def test_the_table_comes_from_the_stored_json_alone(tmp_path: Path) -> None:
     assert judge(load(tmp_path / "r.json")) == judge(result)
 
 
-def test_a_failing_system_is_recorded_and_the_rest_go_on() -> None:
-    result = weigh(read_systems([DEAD, "bm25"]), open_suite("zh-traps-mini"), WeighConfig())
+def test_a_failing_system_is_recorded_and_the_rest_go_on(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/v1/embeddings").respond_with_data("no such key", status=401)
+    refusing = f"openai:m@{httpserver.url_for('/v1')}"
+    result = weigh(read_systems([refusing, "bm25"]), open_suite("zh-traps-mini"), WeighConfig())
     failed, fine = result.systems
-    assert "127.0.0.1:9" in failed.error
+    assert httpserver.url_for("/v1") in failed.error
     assert not fine.error
     assert [s.name for s in result.weighed] == ["bm25"]
 

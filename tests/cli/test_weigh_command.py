@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 SUITE = ("--suite", "zh-traps-mini")
 
@@ -63,8 +64,11 @@ def test_failures_name_their_mend_and_end_with_their_code(
     assert "Traceback" not in done.stderr
 
 
-def test_a_failing_system_among_others_ends_with_eight_and_the_rest_is_shown(tmp_path: Path) -> None:
-    done = run("weigh", "bm25", "openai:m@http://127.0.0.1:9/v1", *SUITE, folder=tmp_path)
+def test_a_failing_system_among_others_ends_with_eight_and_the_rest_is_shown(
+    tmp_path: Path, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/v1/embeddings").respond_with_data("no such key", status=401)
+    done = run("weigh", "bm25", f"openai:m@{httpserver.url_for('/v1')}", *SUITE, folder=tmp_path)
     assert done.returncode == 8
     assert "failed" in done.stdout
 

@@ -87,7 +87,7 @@ def test_the_shipped_file_knows_every_fault_of_today(name: str) -> None:
     assert shipped_golden("qwen3-0.6b") is None
 
 
-@pytest.mark.parametrize("side", [Role.DOCUMENT, Role.QUERY])
+@pytest.mark.parametrize("side", [pytest.param(Role.DOCUMENT, marks=pytest.mark.slow), Role.QUERY])
 def test_the_own_server_is_held_against_the_shipped_file(side: Role) -> None:
     recipe = load_recipe("e5-small")
     service = local_service({"e5-small": Loaded(recipe, open_encoder(recipe))}, behaviour=Behaviour(side))
