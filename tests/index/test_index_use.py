@@ -7,15 +7,26 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from index_kit import fake_builder
+from index_kit import FakePool, fake_builder
 
+from fake_engines import FakeEncoder
 from steelyard.cli.app import run
 from steelyard.errors import StoreError, UsageError
 from steelyard.index.entry import Entry
 from steelyard.index.filters import conditions
 from steelyard.index.index import Index
+from steelyard.retrieval.builder import SystemBuilder
 
 FAQ = "编号,问题,答案,类别\nq1,,退款十日内到账,售后\nq2,,在设置里修改密码,账号\nq3,,发票随货寄出,售后\n"
+
+
+class Turned(FakePool):
+    """The same fingerprint, other vectors: weights that were replaced under the same name."""
+
+    def encoder(self, recipe, backend):  # type: ignore[no-untyped-def]
+        made, choice = super().encoder(recipe, backend)
+        made._vector = lambda text: FakeEncoder(32)._vector(text[::-1] + "!")  # type: ignore[method-assign]
+        return made, choice
 
 
 @pytest.fixture
@@ -88,6 +99,13 @@ def test_another_model_is_refused_unless_forced(kb: Index) -> None:
     with pytest.raises(StoreError, match="--force"):
         Index.open(kb.folder, builder=fake_builder("@2"))
     assert Index.open(kb.folder, force=True, builder=fake_builder("@2")).search("退款")
+
+
+def test_vectors_of_another_model_are_found_by_embedding_again(kb: Index) -> None:
+    assert kb.check(embed=3) == []
+    other = Index.open(kb.folder, force=True, builder=SystemBuilder(_engines=Turned()))
+    assert other.check() == []
+    assert len(other.check(embed=3)) == 3
 
 
 def test_another_system_is_refused(kb: Index) -> None:

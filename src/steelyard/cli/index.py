@@ -118,16 +118,17 @@ def info(folder: Path, *, json: bool = False) -> int:
 
 
 @app.command
-def check(folder: Path) -> int:
+def check(folder: Path, *, embed: int = 0) -> int:
     """Read every byte of an index and say what is wrong with it; ends with 7 where something is.
 
     Args:
         folder: of the index.
+        embed: so many documents, drawn at random, are embedded again and compared with what is stored.
     """
     from steelyard.index.index import Index
 
     with Index.open(folder, force=True) as index, _bar("segments") as progress:
-        found = index.check(progress)
+        found = index.check(progress, embed=embed)
         count = len(index)
     out = console()
     for line in found:

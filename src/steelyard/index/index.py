@@ -15,7 +15,7 @@ from typing import TypeVar
 from steelyard.errors import StoreError, UsageError
 from steelyard.index import catalogue as truth
 from steelyard.index.catalogue import SCHEMA, Catalogue
-from steelyard.index.check import problems
+from steelyard.index.check import problems, unlike
 from steelyard.index.compaction import to_join
 from steelyard.index.container import SegmentGoneError
 from steelyard.index.entry import Entry, Found
@@ -253,12 +253,22 @@ class Index:
             fingerprints=json.loads(manifest.get("fingerprints", "{}")),
         )
 
-    def check(self, progress: Progress = silent) -> list[str]:
-        """What is wrong with the files, a sentence each; empty where the index is whole. Reads every byte."""
-        with self._catalogue.reading():
-            return problems(
-                self.folder, self._catalogue, self._system.fields, lambda done, total: progress("check", done, total)
-            )
+    def check(self, progress: Progress = silent, *, embed: int = 0) -> list[str]:
+        """What is wrong, a sentence each; empty where the index is whole. Reads every byte.
+
+        Args:
+            progress: called as ``("check", segments done, segments)``.
+            embed: so many documents, drawn at random, are embedded again and compared with what is stored.
+        """
+
+        def work() -> list[str]:
+            fields = self._system.fields
+            found = problems(self.folder, self._catalogue, fields, lambda n, total: progress("check", n, total))
+            if not found and embed:
+                found = unlike(self._catalogue, self._take(), fields, embed, self._catalogue.version())
+            return found
+
+        return self._at_one_state(work)
 
     def close(self) -> None:
         """Frees models and files."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,14 +39,11 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Block:
-    """Some documents: int64[n] which, float32[n, d], and the length of the longest vector."""
+    """Some documents: int64[n] which, float32[n, d], and a length that none of their vectors exceeds."""
 
     positions: Positions
     vectors: Vectors
-
-    @cached_property
-    def longest(self) -> float:
-        return float(_lengths(self.vectors).max(initial=0.0))
+    longest: float
 
 
 class ExactIndex:
@@ -69,6 +65,7 @@ class ExactIndex:
         self._order = TieOrder(ids)
         self._vectors = vectors
         self._block_rows = max(1, block_rows)
+        self._longest: dict[int, float] = {}
         self._signs = signs and vectors.shape[1] <= _WHOLE
 
     def __len__(self) -> int:
@@ -117,11 +114,13 @@ class ExactIndex:
     def _block(self, start: int, only: NDArray[np.bool_] | None) -> _Block:
         part = self._vectors[start : start + self._block_rows]
         positions = np.arange(start, start + len(part))
+        if start not in self._longest:
+            self._longest[start] = float(_lengths(part).max(initial=0.0))
         if only is not None:
             kept = np.flatnonzero(only[start : start + len(part)])
             if len(kept) < len(part):
                 part, positions = part[kept], positions[kept]
-        return _Block(positions, np.ascontiguousarray(part, dtype=np.float32))
+        return _Block(positions, np.ascontiguousarray(part, dtype=np.float32), self._longest[start])
 
     def _candidates(self, queries: Vectors, block: _Block, best: Keys, room: Room) -> Keys:
         """int64[q, m]: keys of all documents of one block that may be among the k best."""

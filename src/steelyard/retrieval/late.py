@@ -18,7 +18,7 @@ from steelyard.types import Document, Query, Ranking, Role, Scores, Vectors
 
 MOST_BYTES = 2 << 30
 _TEXTS_A_CALL = 32
-_PRODUCTS_AT_ONCE = 8 << 20  # float32 values of one block of the product with a query
+_PRODUCTS_AT_ONCE = 4 << 20  # float64 values of one block of the product with some queries
 
 
 class LateRetriever:
@@ -70,8 +70,8 @@ class LateRetriever:
         for start in range(0, len(queries), _TEXTS_A_CALL):
             part = queries[start : start + _TEXTS_A_CALL]
             found = self.encoder.encode_tokens([q.text for q in part], Role.QUERY)
-            for query, states in zip(part, found, strict=True):
-                rankings.append(self._order.ranking(query.id, everything, late_scores(states, self._states), k))
+            for query, scores in zip(part, late_scores(found, self._states), strict=True):
+                rankings.append(self._order.ranking(query.id, everything, scores, k))
             progress("search", len(rankings), len(queries))
         return rankings
 
@@ -91,16 +91,26 @@ class LateRetriever:
         )
 
 
-def late_scores(query: Vectors, documents: Sequence[Vectors]) -> Scores:
-    """float32[n]: MaxSim of one query's token vectors with those of each document."""
-    if not len(query):
-        return np.zeros(len(documents), dtype=np.float32)
-    scores = np.full(len(documents), WORST, dtype=np.float32)
-    for positions in _blocks([len(d) for d in documents], _PRODUCTS_AT_ONCE // len(query)):
+def late_scores(queries: Sequence[Vectors], documents: Sequence[Vectors]) -> Scores:
+    """float32[q, n]: MaxSim of every query's token vectors with those of each document.
+
+    Products are made in float64 and rounded at the end, so that a score is that of its two texts alone: in float32 its
+    last bit would depend on the documents beside it, and equal documents would not tie.
+    """
+    scores = np.zeros((len(queries), len(documents)), dtype=np.float32)
+    asked = [i for i, states in enumerate(queries) if len(states)]
+    if not asked:
+        return scores
+    scores[asked] = WORST
+    tokens = np.concatenate([queries[i] for i in asked]).astype(np.float64)
+    lengths = np.array([len(queries[i]) for i in asked])
+    begins = np.cumsum(lengths) - lengths
+    for positions in _blocks([len(d) for d in documents], _PRODUCTS_AT_ONCE // max(tokens.shape)):
         some = [documents[i] for i in positions]
         starts = np.cumsum([0, *map(len, some[:-1])])
-        products = query @ np.concatenate(some).T
-        scores[positions] = np.maximum.reduceat(products, starts, axis=1).mean(axis=0)
+        products = tokens @ np.concatenate(some).astype(np.float64).T
+        best = np.maximum.reduceat(products, starts, axis=1)
+        scores[np.ix_(asked, positions)] = np.add.reduceat(best, begins, axis=0) / lengths[:, None]
     return scores
 
 

@@ -121,4 +121,5 @@ def max_sim(query_states: Vectors, document_states: Vectors) -> float:
     """
     if not len(document_states):
         return WORST
-    return float((query_states @ document_states.T).max(axis=1).mean())
+    products = query_states.astype(np.float64) @ document_states.astype(np.float64).T  # see late_scores
+    return float(products.max(axis=1).mean())

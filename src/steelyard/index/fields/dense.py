@@ -21,6 +21,8 @@ from steelyard.retrieval.exact import ExactIndex
 from steelyard.retrieval.quantised import int8_scales, rescored, signs
 from steelyard.types import Query, Ranking, Role, Vectors
 
+_BLOCK_ROWS = 32_768  # single queries are the rule: fewer, longer products
+
 
 @dataclass(frozen=True)
 class DenseField:
@@ -103,7 +105,7 @@ class DenseField:
                 rows = Int8Rows(rows, scales)
             elif self.retriever.precision == "binary":
                 rows = SignRows(rows)
-            known = (tag, ExactIndex(segment.ids, rows, signs=self.retriever.precision == "binary"))
+            known = (tag, ExactIndex(segment.ids, rows, _BLOCK_ROWS, signs=self.retriever.precision == "binary"))
             segment.views[key] = known
         index: ExactIndex = known[1]
         return index

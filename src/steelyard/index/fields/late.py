@@ -42,17 +42,18 @@ class LateField:
     def search(self, parts: Sequence[Part], queries: Sequence[Query], k: int) -> list[Ranking]:
         """See :class:`steelyard.index.fields.protocol.Field`."""
         states = self.retriever.states([q.text for q in queries], Role.QUERY)
-        return [
-            best(query.id, [self._hits(part, own, k) for part in parts], k)
-            for query, own in zip(queries, states, strict=True)
-        ]
+        found = [self._hits(part, states, k) for part in parts]
+        return [best(query.id, [own[i] for own in found], k) for i, query in enumerate(queries)]
 
-    def _hits(self, part: Part, query: Vectors, k: int) -> tuple[list[str], Scores]:
+    def _hits(self, part: Part, queries: Sequence[Vectors], k: int) -> list[tuple[list[str], Scores]]:
+        """Of every query the ids and scores that may be among its k best."""
         places = np.arange(len(part.segment)) if part.wanted is None else np.flatnonzero(part.wanted)
         documents = self._documents(part.segment)
-        found = late_scores(query, [documents[i] for i in places.tolist()])
-        first = leading(found, np.arange(len(places)), k)
-        return [part.segment.id_of(i) for i in places[first].tolist()], found[first]
+        hits = []
+        for scores in late_scores(queries, [documents[i] for i in places.tolist()]):
+            first = leading(scores, np.arange(len(places)), k)
+            hits.append(([part.segment.id_of(i) for i in places[first].tolist()], scores[first]))
+        return hits
 
     def _documents(self, segment: Segment) -> list[Vectors]:
         key = f"late.{self.name}"
