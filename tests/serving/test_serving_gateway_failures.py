@@ -180,6 +180,36 @@ def test_what_is_slow_but_answers_is_waited_for(bad: Any, start: Start) -> None:
     assert len(one.posts) + len(other.posts) == 1
 
 
+def test_an_idle_upstream_is_asked_when_one_lists_models_and_answers_nothing(bad: Any, start: Start) -> None:
+    held = threading.Event()
+
+    def hang(asked: Asked) -> None:
+        held.wait(20)
+
+    silent, whole = bad(hang), bad()
+    url = start(silent, whole, retries=Retries(rounds=1, hang=60, hedge=0.01))
+    assert right(ask(url, seconds=20), "甲")
+    assert silent.posts[0].gone(5)  # what it was asked is given up
+    assert right(ask(url, "乙", seconds=20), "乙")
+    held.set()
+    assert [len(silent.posts), len(whole.posts)] == [1, 2]  # it rests: the second request did not wait for it
+
+
+def test_what_refuses_the_texts_is_believed_while_another_hangs(bad: Any, start: Start) -> None:
+    held = threading.Event()
+    silent, strict = bad(lambda asked: held.wait(20) and None), bad(lambda asked: http(400, {"message": "no"}))
+    url = start(silent, strict, retries=Retries(rounds=1, hang=60, hedge=0.01))
+    assert ask(url, seconds=20).status_code == 400
+    held.set()
+
+
+@pytest.mark.parametrize("place", ["http://例子/v1", "/\udcff\udcfe", "http://[::1", "\x1b[31m", "http://x:99999999/"])
+def test_a_redirect_to_what_is_no_address(bad: Any, start: Start, place: str) -> None:
+    sent = f"Location: {place}\r\n".encode("utf-8", "surrogateescape")
+    answer = http(307, {}).replace(b"Content-Type", sent + b"Content-Type", 1)
+    assert ask(start(bad(lambda asked: answer))).status_code == 502
+
+
 def test_what_hangs_until_the_deadline_is_not_asked_first_again(bad: Any, start: Start) -> None:
     over = threading.Event()
 
@@ -187,7 +217,7 @@ def test_what_hangs_until_the_deadline_is_not_asked_first_again(bad: Any, start:
         over.wait(20)
 
     silent, whole = bad(hang), bad()
-    url = start(silent, whole)
+    url = start(silent, whole, retries=Retries(rounds=3, wait=0.01, hang=0.3, hedge=2))
     late = ask(url, seconds=1)
     assert late.json()["error"]["code"] == "deadline"
     assert right(ask(url), "甲")

@@ -131,8 +131,10 @@ def _attempt(
 
 def _write(answer: httpx.Response, part: Path, file: RemoteFile, progress: Progress, *, append: bool) -> None:
     with part.open("ab" if append else "wb") as out:
-        for block in answer.iter_bytes():
-            out.write(block)
+        for block in answer.iter_raw():  # as it came: it was asked for uncompressed, and a digest is checked
+            out.write(block[: file.size + 1 - out.tell()])
+            if out.tell() > file.size:
+                break  # longer than the hub says: not the file
             progress(file.path, out.tell(), file.size)
         out.flush()
         os.fsync(out.fileno())

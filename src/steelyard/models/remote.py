@@ -7,6 +7,7 @@ ModelScope: ``GET /api/v1/models/{repo}/repo/files?Revision=...&Recursive=true``
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +16,14 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from steelyard.errors import EndpointError, RecipeError, WeightsError
 from steelyard.models.recipe import Recipe
+from steelyard.wire.answer import AnswerError
+from steelyard.wire.http import IDENTITY, read_bounded
 
 if TYPE_CHECKING:
     import httpx
 
+_LARGEST_LIST = 16 << 20
+"""Bytes of a list of files at the most; the largest repositories have some thousand files."""
 HubName = Literal["huggingface", "modelscope"]
 
 
@@ -104,7 +109,7 @@ class HuggingFace(_Repository):
         try:
             commit = str(answer["sha"])
             files = tuple(self._file(entry, commit) for entry in answer["siblings"])
-        except (KeyError, TypeError, ValueError) as wrong:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:
             raise WeightsError(f"{url}: the answer is not a list of files ({wrong!r})") from None
         return Listing(commit, files)
 
@@ -130,7 +135,7 @@ class ModelScope(_Repository):
             entries = [e for e in answer["Data"]["Files"] if e.get("Type") != "tree"]
             files = tuple(self._file(entry) for entry in entries)
             latest: dict[str, Any] = max(entries, key=lambda e: int(e.get("CommittedDate") or 0), default={})
-        except (KeyError, TypeError, ValueError) as wrong:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:
             raise WeightsError(f"{url}: the answer is not a list of files ({wrong!r})") from None
         return Listing(str(latest.get("Revision") or self.revision), files)
 
@@ -190,19 +195,24 @@ def needed(listing: Listing, recipe: Recipe) -> tuple[RemoteFile, ...]:
 def _ask(client: httpx.Client, url: str, query: Mapping[str, str], hub: Hub) -> Any:
     import httpx
 
-    mend = "Check the network, set HF_ENDPOINT to a mirror, or pull from the other hub"
+    fix = "Check the network, set HF_ENDPOINT to a mirror, or pull from the other hub"
+    headers = {**hub.headers, **IDENTITY}
     try:
-        answer = client.get(url, params=dict(query), headers=dict(hub.headers), follow_redirects=True)
-    except httpx.HTTPError as wrong:
-        raise EndpointError(f"{url}: {wrong!r}. {mend}") from None
+        with client.stream("GET", url, params=dict(query), headers=headers, follow_redirects=True) as answer:
+            coding = answer.headers.get("Content-Encoding", "")
+            content = read_bounded(answer.iter_raw(), coding, _LARGEST_LIST)
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as wrong:
+        raise EndpointError(f"{url}: {wrong!r}. {fix}") from None
+    except AnswerError as wrong:
+        raise EndpointError(f"{url}: {wrong.what}. {fix}") from None
     if answer.status_code in (401, 403, 404):
         raise WeightsError(
             f"{url}: status {answer.status_code}; repository {hub.repo} has no revision {hub.revision} that this "
             "account may read"
         )
     if answer.status_code != 200:
-        raise EndpointError(f"{url}: status {answer.status_code}. {mend}", answer.status_code)
+        raise EndpointError(f"{url}: status {answer.status_code}. {fix}", answer.status_code)
     try:
-        return answer.json()
-    except ValueError:
-        raise WeightsError(f"{url}: the answer is not JSON. {mend}") from None
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise WeightsError(f"{url}: the answer is not JSON. {fix}") from None

@@ -12,13 +12,23 @@ from typing import TYPE_CHECKING
 from steelyard.wire.answer import AnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
 IDENTITY = {"Accept-Encoding": "identity"}
 """Header of every request."""
 NO_PROXY = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}
 """For ``mounts`` of an HTTP client: what is on this machine is never asked through a proxy of the environment."""
 _STEP = 1 << 20
+
+
+def kept_headers(raw: Sequence[tuple[bytes, bytes]], *names: bytes) -> list[tuple[bytes, bytes]]:
+    """Some headers of an answer as their bytes came: what a server sends need not be ASCII.
+
+    Args:
+        raw: ``response.headers.raw``.
+        names: in small letters.
+    """
+    return [(name, value) for name, value in raw if name.lower() in names]
 
 
 class BoundedBody:
@@ -48,6 +58,7 @@ class BoundedBody:
         """
         for part in self._decoded(piece):
             if len(self._content) + len(part) > self._limit:
+                self._content = bytearray()  # an error keeps its frames, and what is in them
                 raise AnswerError(f"answered with more than {self._limit:,} bytes", "ask for smaller batches")
             self._content += part
 

@@ -24,7 +24,7 @@ from steelyard.engines.lazy import Lazy
 from steelyard.engines.remote.retry import RetryPolicy
 from steelyard.errors import EndpointError, UsageError
 from steelyard.wire.answer import AnswerError
-from steelyard.wire.http import IDENTITY, NO_PROXY, read_bounded
+from steelyard.wire.http import IDENTITY, NO_PROXY, kept_headers, read_bounded
 from steelyard.wire.rerank import path_under
 
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -208,7 +208,7 @@ class Endpoint:
             content = read_bounded(_in_time(answer.iter_raw(), ends), coding, self._limits.largest)
         finally:
             answer.close()
-        headers = {k: v for k, v in answer.headers.items() if k in ("retry-after", "content-type")}
+        headers = kept_headers(answer.headers.raw, b"retry-after", b"content-type")
         return httpx.Response(answer.status_code, headers=headers, content=content)
 
     def _hold(self, answer: httpx.Response, started: float, what: str) -> None:

@@ -17,7 +17,7 @@ from steelyard.errors import EndpointError, UsageError
 from steelyard.serving.failures import HttpFailure
 from steelyard.serving.metrics import Metrics
 from steelyard.wire.answer import AnswerError
-from steelyard.wire.http import IDENTITY, NO_PROXY, read_bounded_async
+from steelyard.wire.http import IDENTITY, NO_PROXY, kept_headers, read_bounded_async
 from steelyard.wire.rerank import path_under
 
 ABOUT_TEXTS = frozenset({400, 413, 422})
@@ -186,7 +186,7 @@ class UpstreamClient:
         request = self._http().build_request("POST", upstream.url(path), content=content, headers=_headers(upstream))
         try:
             answer = await self._send(upstream, request)
-        except httpx.RequestError as wrong:
+        except (httpx.RequestError, httpx.InvalidURL, UnicodeError) as wrong:  # the last two: a bad Location
             self.count(upstream, "failed")
             why = upstream.hidden(f"{type(wrong).__name__} {wrong}"[:200].strip())
             raise Passing(f"no answer ({why})") from None
@@ -210,7 +210,7 @@ class UpstreamClient:
             raise upstream.wrong(wrong) from None
         finally:
             await answer.aclose()
-        headers = {k: v for k, v in answer.headers.items() if k in ("retry-after", "location", "content-type")}
+        headers = kept_headers(answer.headers.raw, b"retry-after", b"location", b"content-type")
         return httpx.Response(answer.status_code, headers=headers, content=content)
 
     def count(self, upstream: Upstream, result: str) -> None:

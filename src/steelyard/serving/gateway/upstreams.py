@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -29,11 +29,13 @@ class Retries:
         wait: before the second round; it doubles each time.
         hang: after so long without an answer, and again each time, an upstream is asked whether it lives, where
             another could be asked instead.
+        hedge: after this share of the time that is left without an answer, an idle upstream is asked too.
     """
 
     rounds: int = 4
     wait: float = 0.2
     hang: float = 10.0
+    hedge: float = 0.25
 
 
 Ask = Callable[[Upstream], Coroutine[Any, Any, T]]
@@ -95,7 +97,7 @@ class Upstreams:
         for attempt in range(self._retries.rounds):
             for upstream in self._by_ease(out):
                 try:
-                    return await self._once(upstream, one, ends, alone=len(self.members) - len(out) == 1)
+                    return await self._hedged(upstream, one, ends, out)
                 except Passing as passing:
                     said[upstream] = passing
                 except (Refusal, EndpointError) as final:
@@ -108,14 +110,46 @@ class Upstreams:
             await asyncio.sleep(pause)
         raise self._given_up(said, out)
 
+    async def _hedged(self, upstream: Upstream, one: Ask[T], ends: float, out: Mapping[Upstream, object]) -> T:
+        """One answer; where none comes for long, the first good one of this upstream and an idle one.
+
+        Some servers list their models and never answer a request. What was asked of the slower one is given up.
+        """
+        alone = len(self.members) - len(out) == 1
+        first = self._begun(upstream, one, ends, alone=alone)
+        asked = {first}
+        try:
+            if not alone and ends != math.inf:
+                share = max(ends - time.monotonic(), 0.0) * self._retries.hedge
+                if not (await asyncio.wait(asked, timeout=share))[0]:
+                    idle = (u for u in self._by_ease(out) if u is not upstream and _is_idle(u))
+                    asked |= {self._begun(u, one, ends, alone=False) for u in list(idle)[:1]}
+            fastest = await _first_good(asked) or first
+            if not first.done():
+                upstream.failed()  # it rests, so that the next request goes elsewhere at once
+            return await fastest
+        finally:
+            for task in asked:
+                task.cancel()
+
     async def alive(self) -> bool:
         """Whether any member would take a request: it answers, without a fault of its own, and takes the key."""
         statuses = await asyncio.gather(*(self.client.status(u) for u in self.members))
         return any(s is not None and s < 500 and s not in (401, 403) for s in statuses)
 
+    def _begun(self, upstream: Upstream, one: Ask[T], ends: float, *, alone: bool) -> asyncio.Future[T]:
+        """One question under way, counted from this moment: the next one is asked of whoever is less busy."""
+
+        def ended(_: asyncio.Future[T]) -> None:
+            upstream.under_way -= 1
+
+        upstream.under_way += 1
+        task = asyncio.ensure_future(self._once(upstream, one, ends, alone=alone))
+        task.add_done_callback(ended)
+        return task
+
     async def _once(self, upstream: Upstream, one: Ask[T], ends: float, *, alone: bool) -> T:
         began = time.monotonic()
-        upstream.under_way += 1
         try:
             answer = await (one(upstream) if alone else self._watched(upstream, one))
         except Passing as passing:
@@ -133,8 +167,6 @@ class Upstreams:
             if now >= ends - _TICK and now - began >= self._retries.hang:
                 upstream.failed()
             raise
-        finally:
-            upstream.under_way -= 1
         upstream.worked()
         return answer
 
@@ -176,3 +208,20 @@ class Upstreams:
             why = f" ({reasons})" if reasons else ""
             return HttpFailure(429, f"the upstreams ask to wait{why}", None, "upstream_busy", seconds)
         return HttpFailure(502, f"no upstream answered ({reasons})", code="upstream_failed", retry_after=seconds)
+
+
+def _is_idle(upstream: Upstream) -> bool:
+    """Whether nothing is under way there and nothing has failed."""
+    return not upstream.under_way and not upstream.failures
+
+
+async def _first_good(asked: Set[asyncio.Future[T]]) -> asyncio.Future[T] | None:
+    """The first that answers, or refuses the texts, which another would refuse too; None when all have failed."""
+    left = set(asked)
+    while left:
+        done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            wrong = task.exception()
+            if wrong is None or (isinstance(wrong, Refusal) and wrong.status in ABOUT_TEXTS):
+                return task
+    return None

@@ -68,8 +68,12 @@ def wait_ready(launch: Launch, patience: Patience, ended: Callable[[], int | Non
         code = ended()
         if code is not None:
             raise EngineError(f"{launch.server} ended with {code} before it answered; its own output says why")
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url_of(launch)}/models", timeout=10, trust_env=False).status_code == 200:
+        models = f"{url_of(launch)}/models"
+        with (
+            contextlib.suppress(httpx.TransportError),
+            httpx.stream("GET", models, timeout=10, trust_env=False) as answer,
+        ):
+            if answer.status_code == 200:
                 return
         time.sleep(patience.step)
     raise EngineError(f"{launch.server} did not answer at {url_of(launch)} within {patience.seconds:g} s")
