@@ -36,11 +36,17 @@ class TrapKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query with the category it is reported under, where it has one."""
+    """A query.
+
+    Attributes:
+        category: what it is reported under, where there is one.
+        cluster: which queries it belongs together with (source document, author, frame, customer), where it does.
+    """
 
     id: str
     text: str
     category: str | None = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from bench_results import costs, outcomes, result
 from steelyard.bench.advice.claim_run import chosen, costed, needs, with_variants
 from steelyard.bench.advice.claims import CLAIMS, judge_claim
 from steelyard.bench.advice.evidence import Answer, Evidence, keeps, no_more_than, together, wins
-from steelyard.bench.evaluation.against import PairedDifference
 from steelyard.bench.evaluation.result import load, save
 from steelyard.bench.evaluation.runner import read_systems
 from steelyard.cli import main
 from steelyard.errors import UsageError
+from steelyard.stats.difference import PairedDifference
 
 HOLDS, FAILS, OPEN = Answer.HOLDS, Answer.FAILS, Answer.OPEN
 N = 2000
@@ -29,7 +29,7 @@ def answer(number, values, known=None, **given):
 
 
 def against(low, high, p=1.0):
-    return PairedDifference("a", "b", (low + high) / 2, low, high, p, p, 100)
+    return PairedDifference("a", "b", "top1", (low + high) / 2, low, high, p, p, 100)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_a_real_model_s_instruction_is_tested_against_none(told, tasks, tmp_path
     shown = capfdbinary.readouterr().out.decode()
     wanted = ["", "instruction=none]", 'instruction="查询"]', 'instruction="Retrieve the passage"]']
     assert names(out) == wanted
-    assert 'e5-told[instruction="查询"] against no instruction: ' in shown
+    assert 'e5-told[instruction="查询"] compared with no instruction: ' in shown
     assert "Chinese against English instructions: " in shown
     systems = load(out).weighed
     assert [s.cache.computed for s in systems] == [24 + 8, 8, 8, 8]
@@ -86,7 +86,7 @@ def test_the_template_that_the_catalogue_has_is_what_the_swept_one_gives(told, t
 
 def test_a_checkpoint_of_qwen3_s_shape_goes_the_same_way(qwen3, tasks, tmp_path, capfdbinary):
     out = swept(qwen3, tasks, tmp_path)
-    assert "against no instruction" in capfdbinary.readouterr().out.decode()
+    assert "compared with no instruction" in capfdbinary.readouterr().out.decode()
     assert len(names(out)) == 4
     assert len({s.top for s in load(out).weighed}) == 4
     assert main(["claims", "5", "--result", out, "--json"]) == 0

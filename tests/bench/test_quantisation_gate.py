@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from steelyard.bench.evaluation.against import PairedDifference
 from steelyard.bench.evaluation.cache import VectorCache
 from steelyard.bench.evaluation.quantisation_gate import Limits, faults, hold_against, reference_of
 from steelyard.engines.agreement import Agreement
@@ -14,6 +13,7 @@ from steelyard.engines.protocol import EngineInfo
 from steelyard.engines.quantisation_checks import Checked, is_quantised, read_check, remark, write_check
 from steelyard.errors import ExpressionError, StoreError, UsageError
 from steelyard.models.registry import load_recipe
+from steelyard.stats.difference import PairedDifference
 from steelyard.suites.registry import open_suite
 
 GOOD = Agreement(cosine=0.999, centred=0.99, neighbours_moved=0.5, texts=9)
@@ -21,7 +21,7 @@ INFO = EngineInfo("e5-small", "torch-int8", 384, 512, "e5-small/torch-int8/0123"
 
 
 def top1(low: float) -> PairedDifference:
-    return PairedDifference("b", "a", low + 0.02, low, low + 0.04, 0.5, 0.5, 100)
+    return PairedDifference("b", "a", "top1", low + 0.02, low, low + 0.04, 0.5, 0.5, 100)
 
 
 @pytest.mark.parametrize(

@@ -12,25 +12,37 @@ from steelyard.bench.evaluation.result import SystemRecord, save
 from steelyard.cli import main
 from steelyard.errors import DataError, ResultError, UsageError
 
-GOOD, EQUAL, BAD = outcomes(0.8), outcomes(0.8, seed=3), outcomes(0.4, seed=4)
+GOOD, BAD = outcomes(0.8), outcomes(0.4, seed=4)
 QUICK = Scenario(name="quick", title="Quick", costs=("p95_ms", "memory_gb"))
 
 
 def test_the_better_wins_whatever_it_costs():
     found = advise(result({"e5-small": GOOD, "bm25": BAD}, {"e5-small": costs(p95=900), "bm25": costs(p95=1)}), QUICK)
     assert found.choice == "e5-small"
-    assert "significantly better by Top-1 than every other" in found.reason
+    assert "bm25 costs less, but it is worse by Top-1 −" in found.reason
     assert any("ms a query (p95): bm25 has 1.00, this one 900" in line for line in found.gives_up)
     assert [c.front for c in found.candidates] == [True, True]
 
 
 def test_of_equals_the_cheaper():
-    values = {"e5-small": GOOD, "use-multilingual": EQUAL, "bm25": BAD}
+    values = {"e5-small": GOOD, "use-multilingual": GOOD, "bm25": BAD}
     known = {"e5-small": costs(p95=50), "use-multilingual": costs(p95=5), "bm25": costs(p95=1)}
     found = advise(result(values, known), QUICK)
     assert found.choice == "use-multilingual"
-    assert "shows no significant difference from e5-small, and it costs less (ms a query (p95): 5.00)" in found.reason
-    assert any("do not exclude that e5-small is" in line for line in found.cautions)
+    assert "use-multilingual is no worse than e5-small by every measure that votes (margin 2.0 points" in found.reason
+    assert "It costs less (ms a query (p95): 5.00)" in found.reason
+
+
+def test_no_significant_difference_is_not_enough_to_save():
+    values = {"e5-small": outcomes(0.82, seed=8), "use-multilingual": outcomes(0.8, seed=7)}
+    known = {"e5-small": costs(p95=50), "use-multilingual": costs(p95=5)}
+    found = advise(result(values, known), QUICK)
+    (refused,) = (c for c in found.candidates if c.replacement)
+    assert not refused.replacement.votes[0].distinguishable
+    assert found.choice == "e5-small"
+    assert "use-multilingual costs less, but a loss of more than 2.0 points is not excluded by Top-1" in found.reason
+    assert "queries would decide it, here 200" in found.reason
+    assert advise(result(values, known), QUICK, margin=0.15).choice == "use-multilingual"
 
 
 def test_a_cost_that_noise_hides_does_not_decide():
@@ -43,9 +55,9 @@ def test_a_cost_that_noise_hides_does_not_decide():
 
 def test_equals_in_everything_go_by_the_mean():
     values = {"e5-small": outcomes(0.80, seed=7), "use-multilingual": outcomes(0.82, seed=8)}
-    found = advise(result(values, {n: costs() for n in values}), QUICK)
+    found = advise(result(values, {n: costs() for n in values}), QUICK, margin=0.15)
     assert found.choice == max(values, key=lambda n: sum(values[n]))
-    assert "nor by the costs that are known" in found.reason
+    assert "may replace it, but costs no less" in found.reason
 
 
 @pytest.mark.parametrize(
@@ -111,7 +123,7 @@ def test_a_latency_that_once_broke_the_limit():
 
 
 def test_published_scores_keep_their_label():
-    found = advise(result({"qwen3-0.6b": GOOD, "bge-m3": EQUAL}), QUICK)
+    found = advise(result({"qwen3-0.6b": GOOD, "bge-m3": GOOD}), QUICK)
     labels = {(m, p.benchmark): p.contaminated for m, p in found.published}
     assert labels[("qwen3-0.6b", "C-MTEB, retrieval")] is True
     assert labels[("bge-m3", "MTEB multilingual, retrieval")] is False
@@ -119,7 +131,7 @@ def test_published_scores_keep_their_label():
 
 def test_every_scenario_of_the_package_works():
     assert set(scenario_names()) == {"high-concurrency", "multilingual", "features", "edge", "instruction"}
-    values = {"e5-small": GOOD, "qwen3-0.6b": EQUAL, "minilm-en": BAD}
+    values = {"e5-small": GOOD, "qwen3-0.6b": GOOD, "minilm-en": BAD}
     for name in scenario_names():
         scenario = load_scenario(name)
         found = advise(result(values, measure=scenario.measure or "top1"), scenario)
@@ -188,7 +200,7 @@ def test_gpu_memory_goes_before_that_of_the_process():
 
 def test_the_command(tmp_path, capfdbinary):
     path = tmp_path / "r.json"
-    save(result({"e5-small": GOOD, "qwen3-0.6b": EQUAL}, {"e5-small": costs(), "qwen3-0.6b": costs(p95=99)}), path)
+    save(result({"e5-small": GOOD, "qwen3-0.6b": GOOD}, {"e5-small": costs(), "qwen3-0.6b": costs(p95=99)}), path)
     assert main(["advise", str(path)]) == 0
     text = capfdbinary.readouterr().out.decode()
     assert "high-concurrency: Take e5-small." in text

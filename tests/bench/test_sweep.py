@@ -147,7 +147,7 @@ def test_instructions_are_tested_against_none_and_by_language():
     print_blocks(Console(file=out, width=200), sweep_blocks(found, "qwen3-0.6b", "top1", load_wording("en")))
     text = out.getvalue()
     assert "qwen3-0.6b[instruction=find] compared with no instruction: better by" in text
-    assert 'qwen3-0.6b[instruction="查找"] compared with no instruction: no significant difference, 0.0 points' in text
+    assert 'qwen3-0.6b[instruction="查找"] compared with no instruction: equivalent, 0.0 points' in text
     assert "Chinese compared with English instructions: worse by" in text
 
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from steelyard.errors import DataError
-from steelyard.stats.intervals import Interval, bootstrap_means, interval, newcombe, wilson
+from steelyard.stats.clusters import Clusters
+from steelyard.stats.intervals import Interval, interval, newcombe, wilson
 
 
 @given(
@@ -41,34 +42,44 @@ def test_newcombe_contains_the_difference_and_mirrors(both, only_a, only_b, neit
     assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=1e-12)
 
 
-@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=40), st.integers(0, 5))
-def test_bootstrap_contains_its_mean_and_repeats(values, seed):
-    one = interval(values, seed=seed)
-    assert one == interval(values, seed=seed)
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=40))
+def test_an_interval_contains_its_mean(values):
+    one = interval(values)
     assert one.low <= one.estimate + 1e-9
     assert one.high >= one.estimate - 1e-9
     assert one.n == len(values)
 
 
-def test_bootstrap_is_close_to_scipy_on_skewed_values():
-    x = np.random.default_rng(3).exponential(size=60)
-    reference = stats.bootstrap((x,), np.mean, method="BCa", n_resamples=20_000, random_state=1).confidence_interval
-    low, high = bootstrap_means(x[None, :], resamples=20_000)[0]
-    assert (low, high) == pytest.approx((reference.low, reference.high), abs=0.02)
+def test_unbounded_means_are_students():
+    x = np.random.default_rng(3).normal(5, 2, 30)
+    reference = stats.ttest_1samp(x, 0).confidence_interval(0.95)
+    ours = interval(x)
+    assert ours.method == "student"
+    assert (ours.low, ours.high) == pytest.approx((reference.low, reference.high), abs=1e-12)
 
 
-def test_bootstrap_covers_about_as_often_as_it_says():
-    rng = np.random.default_rng(11)
-    rows = rng.beta(2, 5, size=(400, 50))
-    ends = bootstrap_means(rows, resamples=1_000)
-    covered = ((ends[:, 0] <= 2 / 7) & (ends[:, 1] >= 2 / 7)).mean()
-    assert 0.90 <= covered <= 0.98
+def test_graded_means_are_wilsons_with_the_size_that_varies_as_much():
+    x = np.random.default_rng(4).beta(2, 5, 200)
+    ours = interval(x)
+    p, g = x.mean(), 200
+    ratio = (x.var(ddof=1) * g + 2 * p * (1 - p)) / (p * (1 - p) * (g + 2))
+    z = stats.t.ppf(0.975, g - 1)
+    assert ours.method == "effective"
+    # The ends solve (p - end)^2 = z^2 end (1 - end) ratio / n, which defines the score interval.
+    for end in (ours.low, ours.high):
+        assert (p - end) ** 2 == pytest.approx(z**2 * end * (1 - end) * ratio / g, rel=1e-9)
+
+
+def test_clusters_widen_a_mean():
+    x = np.repeat([0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0], 10)
+    codes = Clusters(np.repeat(np.arange(8), 10), 80)
+    assert interval(x, clusters=codes).high - interval(x, clusters=codes).low > 2 * (interval(x).high - interval(x).low)
 
 
 def test_degenerate_cases():
     assert interval([1.0] * 8) == wilson(8, 8)
     assert interval([0.0, 1.0, 1.0]) == wilson(2, 3)
-    assert interval([0.4] * 5).method == "wilson"
+    assert interval([0.4] * 5).low < 0.3
     assert interval([0.4] * 5).high < 1
     assert interval([0.3]).low < 0.1
     assert interval([7.0]) == Interval(7.0, -math.inf, math.inf, 1, "none")

@@ -6,11 +6,14 @@ from scipy import stats
 
 from steelyard.errors import DataError, UsageError
 from steelyard.stats.power import (
+    Spread,
     critical_losses,
+    decisive_queries,
     mcnemar_power,
     queries_needed,
     smallest_difference,
     smallest_mean_difference,
+    superior_queries,
 )
 
 
@@ -84,10 +87,32 @@ def test_tiny_differences_need_more_than_can_be_asked():
     assert "more than" in str(queries_needed(0.5, 0.5 + 1e-6))
 
 
-def test_graded_measures():
-    assert smallest_mean_difference(100, 0.2) == pytest.approx(0.0560, abs=1e-3)
-    assert smallest_mean_difference(1, 0.2) is None
-    assert smallest_mean_difference(100, 0.0) is None
+def test_graded_measures_agree_with_statsmodels():
+    statsmodels = pytest.importorskip("statsmodels.stats.power")
+    for n, alpha in ((8, 0.05), (30, 0.05 / 10), (416, 0.05)):
+        ours = smallest_mean_difference(n, Spread(0.2), alpha=alpha)
+        # statsmodels counts both tails; the other one's share is below 1e-4 here.
+        effect = statsmodels.TTestPower().solve_power(None, nobs=n, alpha=alpha, power=0.8)
+        assert ours == pytest.approx(0.2 * float(effect), rel=1e-3)
+    assert smallest_mean_difference(1, Spread(0.2)) is None
+    assert smallest_mean_difference(100, Spread(0.0)) is None
+
+
+def test_clusters_have_fewer_degrees_of_freedom():
+    alone, clustered = Spread(0.2), Spread(0.2, queries_a_unit=26)
+    assert smallest_mean_difference(416, clustered) > smallest_mean_difference(416, alone)
+
+
+@settings(max_examples=20)
+@given(st.floats(0.0, 0.015), st.floats(0.05, 0.5), st.booleans())
+def test_decisive_queries_have_the_power_asked_for(difference, deviation, binary):
+    spread = Spread(deviation, max(difference, deviation**2) if binary else None)
+    count = decisive_queries(difference, spread, 0.02)
+    worse = superior_queries(difference, spread)
+    assert count <= (worse or count)
+    # No worse is shown when the estimate lies above the margin by the interval's half width.
+    z = stats.norm.ppf([0.975, 0.8]).sum()
+    assert count <= 1.1 * (z * deviation / (0.02 - difference)) ** 2 + 12
 
 
 def test_refusals():

@@ -99,12 +99,12 @@ def weigh(*systems: str, options: WeighOptions | None = None) -> int:
 def _config(texts: Suite, asked: WeighOptions, path: Path) -> WeighConfig:
     from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
     from steelyard.bench.evaluation.runner import WeighConfig
-    from steelyard.measures.names import DEFAULT_MEASURES
+    from steelyard.measures.names import with_votes
     from steelyard.suites.audit import remarks
 
-    names = tuple(m.strip() for m in asked.measures.replace("，", ",").split(",") if m.strip()) or DEFAULT_MEASURES
+    names = tuple(m.strip() for m in asked.measures.replace("，", ",").split(",") if m.strip())
     return WeighConfig(
-        measures=names,
+        measures=names or with_votes(texts.votes),
         depth=asked.depth,
         seed=asked.seed,
         out=path,

@@ -12,7 +12,10 @@ from typing import Any, Final
 from steelyard.errors import UsageError
 
 DEFAULT_MEASURES: Final = ("top1", "hit@3", "hit@5", "recall@10", "mrr", "ndcg@10", "map")
-"""What is reported when nobody asks for anything else; the first is the one that is judged."""
+"""What is reported when nobody asks for anything else, after the measures that vote on a suite."""
+
+DEFAULT_MARGIN: Final = 0.02
+"""The loss that does not matter unless the user says otherwise, of every measure between 0 and 1: two points of 100."""
 
 KNOWN: Final = "top1, hit@K, recall@K, P@K, mrr, mrr@K, ndcg, ndcg@K, map, map@K (K is 1 to 100000)"
 """What fits, for error messages and help."""
@@ -125,3 +128,13 @@ def is_measure(name: str) -> bool:
         return name in (IN_GROUP, MARGIN, PROBE) or bool(parse_measure(name))
     except UsageError:
         return False
+
+
+def default_margin(name: str) -> float | None:
+    """The margin of a measure unless the user sets one: :data:`DEFAULT_MARGIN`; None of score differences."""
+    return None if name == MARGIN else DEFAULT_MARGIN
+
+
+def with_votes(votes: Sequence[str]) -> tuple[str, ...]:
+    """The measures of a run on a suite: those that vote first, then the others of :data:`DEFAULT_MEASURES`."""
+    return tuple(dict.fromkeys([*votes, *DEFAULT_MEASURES]))

@@ -61,7 +61,7 @@ def published_table(advice: Advice, w: Wording) -> Table:
 
 
 def _row(c: Candidate, costs: Sequence[str], w: Wording) -> tuple[Cell, ...]:
-    same = "" if c.left_out or (c.against_best and c.against_best.distinguishable) else "="
+    same = "" if c.left_out or (c.replacement and not c.replacement.allowed) else "="
     figure = Spread.of(c.figure)
     spent = (Spread.of(c.costs.get(key)) for key in costs)
     return (("*" if c.front else " ") + same, c.name, figure, figure, *spent, w.join(c.left_out))

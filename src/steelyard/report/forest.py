@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from steelyard.stats.difference import PairedDifference
 from steelyard.stats.intervals import Interval
-from steelyard.stats.verdict import Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def figures_scale(figures: Sequence[Interval]) -> Scale:
     return _scale([v for f in figures for v in (f.low, f.estimate, f.high) if math.isfinite(v)])
 
 
-def pairs_scale(pairs: Sequence[Comparison]) -> Scale:
+def pairs_scale(pairs: Sequence[PairedDifference]) -> Scale:
     """A scale that holds all differences and zero."""
     return _scale([0.0, *(v for c in pairs for v in (c.low, c.difference, c.high) if math.isfinite(v))])
 

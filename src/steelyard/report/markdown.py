@@ -132,7 +132,7 @@ def _statistics(report: Report, w: Wording) -> Iterator[str]:
         yield w("statistics.bounded", shown=tables.MOST_PAIRS, pairs=len(pairs))
     verdict = report.verdict
     alpha = f"{verdict.alpha:g}"
-    yield w("statistics.method", n=verdict.n, pairs=len(pairs), alpha=alpha, seed=verdict.seed)
+    yield w("statistics.method", n=verdict.n, pairs=len(pairs), alpha=alpha, margin=w.of(pairs[0].margin_text))
 
 
 def _reproduce(report: Report, w: Wording) -> Iterator[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from steelyard.report.content import Report
-from steelyard.stats.power import MOST_QUERIES, queries_needed
-from steelyard.stats.verdict import Comparison
 from steelyard.wording.words import Wording
 
 
@@ -14,8 +12,27 @@ def headline(report: Report, w: Wording) -> str:
 
 
 def below(report: Report, w: Wording) -> tuple[str, ...]:
-    """What so many queries can show, and how many it would take."""
-    return tuple(filter(None, (w.of(report.verdict.reach), *needed(report, w), advice(report, w))))
+    """What guards separate, what so many queries can show, how many it would take, and what may replace the best."""
+    found = report.judgement
+    lines = (*guards(report, w), w.of(found.verdict.reach), *map(w.of, found.needed), *replaced(report, w))
+    return tuple(filter(None, (*lines, *map(w.of, found.notes))))
+
+
+def guards(report: Report, w: Wording) -> tuple[str, ...]:
+    """What guards separate and the judged measure does not."""
+    return tuple(w("verdict.guard", text=pair.sentence) for pair in report.judgement.separated)
+
+
+def replaced(report: Report, w: Wording) -> tuple[str, ...]:
+    """Which systems are no worse than the best by every measure that votes; nothing without margins."""
+    found = report.judgement.replaced
+    margin = next((r.margin_text for r in found.values()), "")
+    if not margin:
+        return ()
+    best, allowed = report.systems[0], tuple(name for name, r in found.items() if r.allowed)
+    if allowed:
+        return (w("votes.allowed", names=allowed, best=best, margin=margin),)
+    return (w("votes.nobody", best=best, margin=margin),)
 
 
 def title(report: Report, w: Wording) -> str:
@@ -36,13 +53,13 @@ def reason(report: Report, w: Wording) -> str:
 
 
 def details(report: Report, w: Wording) -> tuple[str, ...]:
-    """What the recommendation gives up and cannot carry, and what so many queries can show."""
+    """What guards separate, what the recommendation gives up and cannot carry, and what was in reach."""
     advised = bool(reason(report, w))
+    judged = report.judgement
     lower = [line for line in report.advice.gives_up if line.key == "advice.points_to"] if advised else []
     cautions = report.advice.cautions if advised else ()
-    found = [w("advice.gives_up", what=line) for line in lower]
-    found += [w.of(line) for line in cautions if not lower or line.key != "advice.unproved"]
-    return tuple(filter(None, (*found, w.of(report.verdict.reach), *needed(report, w))))
+    found = [*guards(report, w), *(w("advice.gives_up", what=line) for line in lower), *map(w.of, cautions)]
+    return tuple(filter(None, (*found, w.of(report.verdict.reach), *map(w.of, (*judged.needed, *judged.notes)))))
 
 
 def lost_intro(report: Report, w: Wording) -> str:
@@ -70,28 +87,6 @@ def engines(report: Report, w: Wording) -> tuple[str, ...]:
     return tuple(w("text.engine", engine=engine) for engine in found)
 
 
-def needed(report: Report, w: Wording) -> tuple[str, ...]:
-    """How many queries the best system and the first other one that it cannot be told from would need."""
-    if not report.judgement.needed:
-        return ()
-    figures = report.verdict.figures
-    pair = next(c for c in report.verdict.comparisons if _undecided(report, c))
-    a, b = figures[pair.a].estimate, figures[pair.b].estimate
-    need = queries_needed(a, b)
-    count = w("verdict.more_than", count=f"{MOST_QUERIES:,}") if need.n is None else f"{need.n:,}"
-    share = f"{100 * need.discordance:.1f}"
-    return (
-        w("verdict.needed", a=pair.a, b=pair.b, count=count, low=f"{100 * a:.1f}", high=f"{100 * b:.1f}",
-          share=share, n=report.verdict.n),
-    )  # fmt: skip
-
-
-def advice(report: Report, w: Wording) -> str:
-    """That of equals the cheaper is the better one; empty where the best stands alone."""
-    groups = report.verdict.groups
-    return w("verdict.cheaper") if groups and len(groups[0]) > 1 and report.verdict.comparisons else ""
-
-
 def remarks(report: Report, w: Wording) -> tuple[str, ...]:
     """What a reader must know besides: what was skipped, cut, or failed. Notes of engines stay in their English."""
     result = report.result
@@ -109,9 +104,3 @@ def remarks(report: Report, w: Wording) -> tuple[str, ...]:
         if system.cache.trouble:
             lines.append(f"{system.name}: {system.cache.trouble}")
     return (*lines, *(f"{result.suite.name}: {finding}" for finding in result.suite.findings))
-
-
-def _undecided(report: Report, pair: Comparison) -> bool:
-    a, b = report.verdict.figures[pair.a], report.verdict.figures[pair.b]
-    binary = a.method == b.method == "wilson"
-    return binary and not pair.distinguishable and a.estimate != b.estimate

@@ -14,8 +14,8 @@ from steelyard.report.forest import figures_scale, pairs_scale
 from steelyard.report.lost import Loss, LostQuery
 from steelyard.report.sweeps import Sweep
 from steelyard.report.table import COUNT, Cell, Column, Entry, P, Spread, Table, make_table
+from steelyard.stats.difference import PairedDifference
 from steelyard.stats.intervals import Interval
-from steelyard.stats.verdict import Comparison
 from steelyard.wording.numbers import COST, NumberFormat, measure_format
 from steelyard.wording.words import Wording
 
@@ -132,13 +132,12 @@ def pair_table(report: Report, w: Wording, most: int | None = MOST_PAIRS) -> Tab
     return replace(table, strong=frozenset(i for i, c in enumerate(pairs) if c.distinguishable))
 
 
-def pair_entries(report: Report, w: Wording) -> tuple[Entry[Comparison], ...]:
+def pair_entries(report: Report, w: Wording) -> tuple[Entry[PairedDifference], ...]:
     """What is said of a pair of systems, a column each."""
     style = measure_format(points=report.points, signed=True)
     scale = pairs_scale(report.verdict.comparisons[:MOST_PAIRS])
-    told = {True: w("statistics.yes"), False: w("statistics.no")}
 
-    def difference(c: Comparison) -> Spread:
+    def difference(c: PairedDifference) -> Spread:
         return Spread(c.difference, c.low, c.high, report.verdict.n)
 
     return (
@@ -148,8 +147,13 @@ def pair_entries(report: Report, w: Wording) -> tuple[Entry[Comparison], ...]:
         Entry("statistics.interval", difference, style, "", part="ends", scale=scale, term="interval"),
         Entry("statistics.p", lambda c: c.p, P, term="p"),
         Entry("statistics.holm", lambda c: c.p_holm, P, "p_holm", term="holm"),
-        Entry("statistics.told", lambda c: told[c.distinguishable], key="apart", role="told", term="significant"),
+        Entry("statistics.told", lambda c: answer_of(c, w), key="answer", role="told", term="margin"),
     )
+
+
+def answer_of(c: PairedDifference, w: Wording) -> str:
+    """One of the answers in words; *equivalent* where both are no worse."""
+    return w("answer.equivalent") if c.equivalent and not c.distinguishable else w(f"answer.{c.answer}")
 
 
 def lost_table(report: Report, w: Wording) -> Table:

@@ -1,11 +1,12 @@
 """The interval that stands beside every figure.
 
-Legend: ``n`` values of one figure (one a query), ``B`` bootstrap resamples.
+Legend: ``n`` values of one figure (one a query), ``g`` clusters of queries.
 
-* Every value 0 or 1: Wilson's score interval (Wilson 1927), by scipy.
-* Otherwise: seeded bootstrap of the mean, bias-corrected and accelerated (Efron 1987).
-* Values between 0 and 1 that do not vary (one query, or all alike) tell a bootstrap nothing; Wilson's interval around
-  their mean is used, which is wide enough because nothing between 0 and 1 varies more than a coin of the same mean.
+* Every value 0 or 1, queries independent: Wilson's score interval (Wilson 1927).
+* Other values between 0 and 1, or queries in clusters: the same with the number of right-or-wrong queries that would
+  vary as much (the effective size of Korn and Graubard 1998), Student's quantile for g - 1, and two imagined queries
+  that vary as much as anything with that mean can. So a sample of few values that happen to be alike is not trusted.
+* Values that are not bounded: Student's t from the sums of whole clusters.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steelyard.errors import DataError
+from steelyard.stats.clusters import Clusters, mean_variances
 
 Floats = NDArray[np.float64]
 
-RESAMPLES = 4_000
-_BLOCK = 2_000_000
-"""Resampled values held at once."""
+IMAGINED = 2.0
+"""Queries of greatest spread that join a sample whose spread is estimated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,15 @@ class Interval:
         low: lower end; never above the estimate.
         high: upper end; never below the estimate.
         n: how many values it rests on.
-        method: ``wilson``, ``bootstrap``, ``newcombe``, or ``none`` where the values allow no statement (the ends are
-            then infinite, or NaN of no values).
+        method: ``wilson``, ``effective`` (Wilson with the effective size), ``student``, ``newcombe``, or ``none`` where
+            the values allow no statement (the ends are then infinite, or NaN of no values).
     """
 
     estimate: float
     low: float
     high: float
     n: int
-    method: Literal["wilson", "bootstrap", "newcombe", "none"]
+    method: Literal["wilson", "effective", "student", "newcombe", "none"]
 
     def __str__(self) -> str:
         return f"{self.estimate:.3f} ({self.low:.3f} to {self.high:.3f})"
@@ -67,95 +68,64 @@ def wilson(successes: float, n: int, confidence: float = 0.95) -> Interval:
         raise DataError(f"{successes} successes of {n} trials is not a proportion")
     if n == 0:
         return Interval(math.nan, 0.0, 1.0, 0, "wilson")
-    z = float(ndtri((1 + confidence) / 2))
-    p = successes / n
+    low, high = _score_ends(successes / n, n, float(ndtri((1 + confidence) / 2)))
+    return Interval(successes / n, low, high, n, "wilson")
+
+
+def _score_ends(p: float, n: float, z: float) -> tuple[float, float]:
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return Interval(p, max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half)), n, "wilson")
+    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
 
 
-def interval(values: ArrayLike, *, seed: int = 0, confidence: float = 0.95, bounded: bool | None = None) -> Interval:
+def interval(
+    values: ArrayLike, *, confidence: float = 0.95, bounded: bool | None = None, clusters: Clusters | None = None
+) -> Interval:
     """The interval of a mean, by the rules at the top of this module.
 
     Args:
         values: float[n], one a query; no NaN.
-        seed: of the bootstrap; the same seed and values give the same interval.
         confidence: between 0 and 1.
         bounded: whether values can only lie between 0 and 1; None judges by the values themselves.
+        clusters: of the queries; independent when None.
 
     Raises:
         DataError: when a value is NaN or infinite.
     """
     x = _checked(values)
+    groups = clusters or Clusters(None, len(x))
     if bounded is None:
         bounded = bool(((x >= 0) & (x <= 1)).all())
     if len(x) == 0:
         return wilson(0, 0) if bounded else Interval(math.nan, math.nan, math.nan, 0, "none")
-    constant = bool((x == x[0]).all())
-    if bounded and (constant or bool(((x == 0) | (x == 1)).all())):
-        return wilson(min(float(x.sum()), len(x)), len(x), confidence)
-    if len(x) == 1:
-        return Interval(float(x[0]), -math.inf, math.inf, 1, "none")
-    low, high = bootstrap_means(x[None, :], seed=seed, confidence=confidence)[0]
-    return Interval(float(x.mean()), float(low), float(high), len(x), "bootstrap")
+    if bounded and groups.codes is None and bool(((x == 0) | (x == 1)).all()):
+        return wilson(float(x.sum()), len(x), confidence)
+    return _effective(x, groups, confidence) if bounded else _student(x, groups, confidence)
 
 
-def bootstrap_means(rows: ArrayLike, *, seed: int = 0, confidence: float = 0.95, resamples: int = RESAMPLES) -> Floats:
-    """Bootstrap intervals of the means of many rows over the same queries, in one pass.
+def _effective(x: Floats, clusters: Clusters, confidence: float) -> Interval:
+    from scipy.special import stdtrit
 
-    Every row sees the same resampled queries. Bias-corrected and accelerated; a row without variation gets its
-    own value twice.
-
-    Args:
-        rows: float[m, n], n at least 1.
-        seed: of the resampling.
-        confidence: between 0 and 1.
-        resamples: B.
-
-    Returns:
-        float64[m, 2]: low and high, which contain the row's mean.
-    """
-    x = np.asarray(rows, dtype=np.float64)
-    means = x.mean(axis=1)
-    resampled = _resampled_means(x, seed, resamples)
-    levels = _bca_levels(x, means, resampled, confidence)
-    resampled.sort(axis=1)
-    ends = np.array([np.quantile(resampled[i], levels[i]) for i in range(len(x))])
-    ends[:, 0] = np.minimum(ends[:, 0], means)
-    ends[:, 1] = np.maximum(ends[:, 1], means)
-    return ends
+    n, g, p = len(x), clusters.count, min(1.0, max(0.0, float(x.mean())))
+    if g < 2:
+        return wilson(p, 1, confidence) if n == 1 else Interval(p, 0.0, 1.0, n, "none")
+    most = p * (1 - p)
+    variance = n * float(mean_variances(x[None, :], clusters)[0])
+    ratio = (variance * g + IMAGINED * most) / (most * (g + IMAGINED)) if most > 0 else 1.0
+    if clusters.codes is None:
+        ratio = min(ratio, 1.0)  # nothing between 0 and 1 varies more than right or wrong
+    low, high = _score_ends(p, n / ratio, float(stdtrit(g - 1, (1 + confidence) / 2)))
+    return Interval(p, low, high, n, "effective")
 
 
-def _resampled_means(x: Floats, seed: int, resamples: int) -> Floats:
-    n = x.shape[1]
-    rng = np.random.default_rng(seed)
-    out = np.empty((len(x), resamples))
-    step = max(1, _BLOCK // n)
-    for start in range(0, resamples, step):
-        count = min(step, resamples - start)
-        picks = rng.integers(0, n, size=(count, n)) + np.arange(count)[:, None] * n
-        weights = np.bincount(picks.ravel(), minlength=count * n).reshape(count, n)
-        out[:, start : start + count] = x @ (weights.T / n)
-    return out
+def _student(x: Floats, clusters: Clusters, confidence: float) -> Interval:
+    from scipy.special import stdtrit
 
-
-def _bca_levels(x: Floats, means: Floats, resampled: Floats, confidence: float) -> Floats:
-    """float64[m, 2]: the quantiles of the resampled means that are the interval's ends."""
-    from scipy.special import ndtr, ndtri
-
-    n, resamples = x.shape[1], resampled.shape[1]
-    slack = 1e-12 * (1 + np.abs(means))[:, None]
-    below = (resampled < means[:, None] - slack).sum(axis=1)
-    level = (np.abs(resampled - means[:, None]) <= slack).sum(axis=1)
-    share = np.clip((below + level / 2) / resamples, 1 / (resamples + 1), resamples / (resamples + 1))
-    bias = ndtri(share)[:, None]
-    deviation = x - means[:, None]
-    spread = (deviation**2).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        skew = (deviation**3).sum(axis=1) / (6 * spread**1.5)
-    acceleration = np.where((spread > 0) & (n > 1), np.nan_to_num(skew), 0.0)[:, None]
-    shift = bias + ndtri(np.array([(1 - confidence) / 2, (1 + confidence) / 2]))[None, :]
-    return np.asarray(ndtr(bias + shift / np.maximum(1 - acceleration * shift, 1e-3)), dtype=np.float64)
+    mean, g = float(x.mean()), clusters.count
+    if g < 2:
+        return Interval(mean, -math.inf, math.inf, len(x), "none")
+    half = float(stdtrit(g - 1, (1 + confidence) / 2) * np.sqrt(mean_variances(x[None, :], clusters)[0]))
+    return Interval(mean, mean - half, mean + half, len(x), "student")
 
 
 def newcombe(both: int, only_a: int, only_b: int, neither: int, confidence: float = 0.95) -> Interval:

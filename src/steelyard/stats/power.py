@@ -1,8 +1,9 @@
 """What n queries could have shown, and how many queries a difference needs.
 
-All of it is for two systems that get each query right or wrong, judged by the exact two-sided McNemar test (which is
-the paired permutation test of binary outcomes) on independent queries, without correction for further comparisons;
-pass ``alpha / comparisons`` for one comparison among many.
+Two systems that get each query right or wrong are judged by the exact two-sided McNemar test (the paired sign-flip test
+of binary outcomes); graded measures and clusters by Student's t, which that test follows. ``alpha`` is the level of one
+comparison: ``alpha / comparisons`` is the first step of Holm's correction, so a difference that is detectable there is
+detectable whatever the other pairs show.
 
 Legend: ``only_a`` and ``only_b`` are the probabilities that a query is answered by one system alone; their sum is the
 discordance, their difference the difference of the systems.
@@ -47,6 +48,22 @@ class Detectable:
             f"{self.n} queries show a true difference of {100 * self.difference:.1f} points four times in five; "
             f"an observed one under {100 * self.observed:.1f} points is never significant"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How the per-query differences of two systems vary.
+
+    Attributes:
+        deviation: standard deviation of one query's difference, design effect included: that of the mean of n queries
+            is ``deviation / sqrt(n)``.
+        discordance: share of queries on which right-or-wrong systems disagree; None for graded measures and clusters.
+        queries_a_unit: queries of an average cluster; 1 where queries are independent.
+    """
+
+    deviation: float
+    discordance: float | None = None
+    queries_a_unit: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +201,8 @@ def queries_needed(
     share = a * (1 - b) + b * (1 - a) if discordance is None else discordance
     if not least - 1e-12 <= share <= most + 1e-12:
         raise DataError(f"rates of {a} and {b} disagree on a share of {least:.4g} to {most:.4g}, not {share:.4g}")
-    only_a, only_b = (share + least) / 2, max(0.0, (share - least) / 2)
-    rough = (smallest_mean_difference(2, math.sqrt(share), alpha=alpha, power=power) or 0.0) ** 2 * 2 / least**2
-    if rough > MOST_QUERIES:
-        return QueriesNeeded(a, b, share, None)
-    return QueriesNeeded(a, b, share, _first_enough(lambda n: mcnemar_power(n, only_a, only_b, alpha) >= power))
+    needed = superior_queries(least, Spread(math.sqrt(share), share), alpha=alpha, power=power)
+    return QueriesNeeded(a, b, share, needed)
 
 
 def _first_enough(enough: Callable[[int], bool]) -> int | None:
@@ -211,20 +225,114 @@ def _first_enough(enough: Callable[[int], bool]) -> int | None:
     return max((n for n in window if not enough(n)), default=window.start - 1) + 1
 
 
-def smallest_mean_difference(n: int, spread: float, *, alpha: float = ALPHA, power: float = POWER) -> float | None:
-    """The smallest difference of means that n queries show, for graded measures (normal approximation).
+def mean_power(n: float, difference: float, spread: Spread, alpha: float = ALPHA) -> float:
+    """The probability that a two-sided test of means is significant (non-central t, one tail).
 
     Args:
         n: queries.
-        spread: standard deviation of the per-query differences.
+        difference: true one, in the measure's units.
+        spread: of the per-query differences.
+        alpha: level of the test.
+    """
+    from scipy.special import nctdtr, stdtrit
+
+    freedom = n / spread.queries_a_unit - 1
+    if freedom < 1 or spread.deviation <= 0:
+        return 0.0
+    effect = difference * math.sqrt(n) / spread.deviation
+    if freedom > 10_000 or effect > 30:
+        return _normal_power(effect, alpha)
+    return float(1 - nctdtr(freedom, effect, stdtrit(freedom, 1 - alpha / 2)))
+
+
+def _normal_power(effect: float, alpha: float) -> float:
+    from scipy.special import ndtr, ndtri
+
+    return float(ndtr(effect - ndtri(1 - alpha / 2)))
+
+
+def smallest_mean_difference(n: int, spread: Spread, *, alpha: float = ALPHA, power: float = POWER) -> float | None:
+    """The smallest difference of means that n queries show, for graded measures and clusters.
+
+    Args:
+        n: queries.
+        spread: of the per-query differences.
         alpha: level of the test, two-sided.
         power: probability of seeing it.
 
     Returns:
-        In the units of the measure; None for fewer than two queries or differences without spread.
+        In the units of the measure; None for fewer than two units or differences without spread.
     """
     from scipy.special import ndtri
 
-    if n < 2 or spread <= 0:
+    if n / spread.queries_a_unit < 2 or spread.deviation <= 0:
         return None
-    return float((ndtri(1 - alpha / 2) + ndtri(power)) * spread / math.sqrt(n))
+    high = float(ndtri(1 - alpha / 2) + ndtri(power)) * spread.deviation / math.sqrt(n)
+    while mean_power(n, high, spread, alpha) < power:
+        high *= 2
+    return _crossing(lambda d: mean_power(n, d, spread, alpha), high, power)
+
+
+def detectable(n: int, spread: Spread, *, alpha: float = ALPHA, power: float = POWER) -> float | None:
+    """The minimum detectable difference of n queries; None where no difference would show.
+
+    Args:
+        n: queries.
+        spread: of the per-query differences.
+        alpha: level of one comparison: of the first step of Holm's correction where there are several.
+        power: probability of seeing it.
+    """
+    if spread.discordance is not None:
+        return smallest_difference(n, spread.discordance, alpha=alpha, power=power).difference
+    return smallest_mean_difference(n, spread, alpha=alpha, power=power)
+
+
+def decisive_queries(
+    difference: float, spread: Spread, margin: float | None, *, alpha: float = ALPHA, power: float = POWER
+) -> int | None:
+    """How many queries decide about two systems: the fewer of those that show the difference and those that exclude a
+    loss of the margin.
+
+    Args:
+        difference: the true one, at least 0.
+        spread: of the per-query differences.
+        margin: of non-inferiority; None where only a difference decides.
+        alpha: level of one comparison of the test of a difference; the interval's is 0.05.
+        power: probability of the answer.
+
+    Returns:
+        None when it would be more than :data:`MOST_QUERIES`.
+    """
+    counts = [superior_queries(difference, spread, alpha=alpha, power=power)]
+    if margin is not None and difference < margin:
+        counts.append(_by_mean(margin - difference, spread, ALPHA, power))
+    return min((count for count in counts if count is not None), default=None)
+
+
+def superior_queries(difference: float, spread: Spread, *, alpha: float = ALPHA, power: float = POWER) -> int | None:
+    """How many queries show a true difference; None when it would be more than :data:`MOST_QUERIES`."""
+    if difference <= 0 or spread.deviation <= 0:
+        return None
+    rough = _by_mean(difference, spread, alpha, power)
+    if spread.discordance is None or rough is None:
+        return rough
+    share = max(difference, spread.discordance)
+    up, down = (share + difference) / 2, (share - difference) / 2
+    return _first_enough(lambda n: mcnemar_power(n, up, down, alpha) >= power)
+
+
+def _by_mean(difference: float, spread: Spread, alpha: float, power: float) -> int | None:
+    from scipy.special import ndtri
+
+    root = float(ndtri(1 - alpha / 2) + ndtri(power)) * spread.deviation / difference
+    if root > math.sqrt(MOST_QUERIES):
+        return None
+    rough = root * root
+    high = max(2, math.ceil(rough))
+    while mean_power(high, difference, spread, alpha) < power:
+        high = math.ceil(high * 1.1) + 1
+    low = max(1, math.floor(rough / 1.2))
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if mean_power(middle, difference, spread, alpha) >= power else (middle, high)
+    return high

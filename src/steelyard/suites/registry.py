@@ -56,6 +56,9 @@ def read_card(name: str) -> Card:
         source=_text(values, "source"),
         canary=_text(values, "canary"),
         text=_text(values, "text"),
+        votes=tuple(map(str, values.get("votes", ()))),
+        clusters=_text(values, "clusters"),
+        notice=" ".join(_text(values, "notice").split()),
     )
 
 
@@ -112,7 +115,11 @@ def _built_in(name: str) -> Suite:
     card = read_card(name)
     known = suite.card
     merged = replace(card, version=card.version or known.version, licence=card.licence or known.licence)
-    return replace(suite, card=replace(merged, canary=card.canary or known.canary, source=card.source or "built in"))
+    queries = suite.queries
+    if card.clusters == "category":
+        queries = tuple(replace(q, cluster=q.category) for q in queries)
+    card = replace(merged, canary=card.canary or known.canary, source=card.source or "built in")
+    return replace(suite, card=card, queries=queries)
 
 
 def _size(name: str, digits: str) -> int:

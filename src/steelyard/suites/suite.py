@@ -12,9 +12,25 @@ Judgements = Mapping[str, Mapping[str, int]]
 """query id -> document id -> grade; 0 is judged and not relevant."""
 
 
+TRAP_VOTES = ("top1", "hit@3", "recall@10", "ndcg@10")
+USUAL_VOTES = ("ndcg@10", "recall@10", "hit@3")
+
+
+def usual_votes(*, traps: bool) -> tuple[str, ...]:
+    """Primary measure and guards of a suite that names none."""
+    return TRAP_VOTES if traps else USUAL_VOTES
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What is known of a suite besides its texts; ``notes`` say how a user's files were read."""
+    """What is known of a suite besides its texts.
+
+    Attributes:
+        votes: the primary measure, then the guards; the usual ones where empty, see :attr:`Suite.votes`.
+        clusters: what the queries' clusters are, such as ``category``; empty where there are none.
+        notice: a known fault that must be said beside every figure.
+        notes: how a user's files were read.
+    """
 
     title: str = ""
     version: str = ""
@@ -24,6 +40,9 @@ class Card:
     canary: str = ""
     text: str = ""
     notes: tuple[str, ...] = ()
+    votes: tuple[str, ...] = ()
+    clusters: str = ""
+    notice: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,6 +63,16 @@ class Suite:
     judgements: Judgements
     traps: Mapping[str, Mapping[str, TrapKind]] = field(default_factory=dict)
     card: Card = field(default_factory=Card)
+
+    @property
+    def votes(self) -> tuple[str, ...]:
+        """The measure that is judged first, then those that must agree before a cheaper system is taken."""
+        return self.card.votes or usual_votes(traps=bool(self.traps))
+
+    @property
+    def chance(self) -> float:
+        """Share of trap groups whose right answer a blind guess within the group picks; 0 without traps."""
+        return sum(1 / len(kinds) for kinds in self.traps.values()) / len(self.traps) if self.traps else 0.0
 
     @property
     def checksum(self) -> str:

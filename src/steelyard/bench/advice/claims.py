@@ -26,6 +26,7 @@ from steelyard.bench.advice.evidence import (
 from steelyard.bench.advice.system_metadata import COSTS, SystemMetadata
 from steelyard.bench.evaluation.against import compare_pairs, compare_with
 from steelyard.bench.evaluation.sweep import NONE, chinese_against_english
+from steelyard.bench.evaluation.votes import replacements, votes_of
 from steelyard.cost.figure import ROUNDS, Figure, differ
 from steelyard.errors import ResultError
 from steelyard.retrieval.expression import Leaf, Rerank, single_options
@@ -76,7 +77,9 @@ def _best_value(e: Evidence) -> Outcome:
     cost = COSTS["p95_ms"].read
     if not others or cost(subject) is None:
         return tested, Answer.OPEN, "It takes two systems with measured costs.", ()
-    compared = {a.name: a for a in compare_with(e.result, subject.name, [f.name for f in others], e.measure)}
+    compared = {a.a: a for a in compare_with(e.result, subject.name, [f.name for f in others], e.measure)}
+    names = [f.name for f in others]
+    may_replace = replacements(e.result, subject.name, names, measure=e.measure, margin=e.margin)
     answers, rivals = [], []
     for f in others:
         a, ours, theirs = compared[f.name], cost(subject), cost(f)
@@ -85,7 +88,7 @@ def _best_value(e: Evidence) -> Outcome:
             continue
         apart = differ(ours, theirs)
         dearer, cheaper = apart and theirs.value > ours.value, apart and theirs.value < ours.value
-        if (a.better and not dearer) or (cheaper and a.low >= -e.margin):
+        if (a.better and not dearer) or (cheaper and may_replace[f.name].allowed):
             answers.append(Answer.FAILS)
             rivals.append(f.name)
         elif (a.worse and not cheaper) or (dearer and a.high <= e.margin):
@@ -94,7 +97,7 @@ def _best_value(e: Evidence) -> Outcome:
             answers.append(Answer.OPEN)
     answer = together(answers)
     why = {
-        Answer.FAILS: f"{', '.join(rivals)}: better and no dearer, or cheaper and no worse than the margin.",
+        Answer.FAILS: f"{', '.join(rivals)}: better and no dearer, or cheaper and no worse by all that votes.",
         Answer.HOLDS: "Every other is worse and no cheaper, or dearer and no better than the margin.",
         Answer.OPEN: "Against some it is a matter of what a point is worth, or quality or cost cannot be told apart.",
     }[answer]
@@ -112,7 +115,7 @@ def _more_parameters(e: Evidence) -> Outcome:
     answer = together(no_more_than(a, e.margin) for a in compared)
     better = [a for a in compared if a.better]
     why = {
-        Answer.FAILS: f"{better[0].name} is better than the smaller {better[0].base}." if better else "",
+        Answer.FAILS: f"{better[0].a} is better than the smaller {better[0].b}." if better else "",
         Answer.HOLDS: "The intervals exclude such a gain in every pair.",
         Answer.OPEN: f"{compared[0].n} queries neither show a gain nor exclude one of that size.",
     }[answer]
@@ -205,7 +208,8 @@ def _instruction_gain(e: Evidence) -> Outcome:
 
 def _fewer_dimensions(e: Evidence) -> Outcome:
     asked = " or ".join(map(str, e.dimensions))
-    tested = f"cut to {asked} dimensions, no model loses more than {100 * e.margin:g} points of {e.measure}"
+    votes = votes_of(e.result, e.measure)
+    tested = f"cut to {asked} dimensions, no model loses more than {100 * e.margin:g} points of {', '.join(votes)}"
     whole = {f.recipes[0].name: f for f in e.models()}
     cuts = [
         (f.name, whole[f.recipes[0].name].name)
@@ -216,14 +220,14 @@ def _fewer_dimensions(e: Evidence) -> Outcome:
     ]
     if not cuts:
         return tested, Answer.OPEN, "None of these models was weighed at such a size below its own: give --dims.", ()
-    compared = compare_pairs(e.result, cuts, e.measure)
+    compared = [a for m in votes for a in compare_pairs(e.result, cuts, m)]
     answer = together(keeps(a, e.margin) for a in compared)
     why = {
         Answer.FAILS: "At least one loses more, beyond luck.",
         Answer.HOLDS: "Every interval excludes such a loss.",
         Answer.OPEN: f"{compared[0].n} queries do not exclude such a loss.",
     }[answer]
-    return tested, answer, why, tuple(in_words(a, e.measure) for a in compared)
+    return tested, answer, why, tuple(in_words(a, a.measure) for a in compared)
 
 
 def _reranking(e: Evidence) -> Outcome:
@@ -281,7 +285,7 @@ def _leaderboard(e: Evidence) -> Outcome:
     answer = Answer.HOLDS if ahead else Answer.FAILS if settled else Answer.OPEN
     why = {
         Answer.FAILS: "The intervals leave no other model ahead by more than the margin.",
-        Answer.HOLDS: f"{', '.join(a.name for a in ahead)}: better beyond luck.",
+        Answer.HOLDS: f"{', '.join(a.a for a in ahead)}: better beyond luck.",
         Answer.OPEN: f"{compared[0].n} queries neither show another model ahead nor exclude it.",
     }[answer]
     lines = [

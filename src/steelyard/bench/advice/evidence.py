@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from steelyard.bench.advice.system_metadata import COSTS, SystemMetadata, facts_of
-from steelyard.bench.evaluation.against import PairedDifference
 from steelyard.bench.evaluation.judgement import spelled
 from steelyard.bench.evaluation.result import Result
 from steelyard.cost.figure import Figure
 from steelyard.models.recipe import Recipe
 from steelyard.retrieval.expression import Leaf
+from steelyard.stats.difference import PairedDifference
 from steelyard.text.script import is_chinese
 from steelyard.wording.numbers import COST, p_value
 
@@ -134,7 +134,7 @@ def keeps(a: PairedDifference, margin: float) -> Answer:
 def in_words(a: PairedDifference, measure: str) -> str:
     """One comparison with its interval."""
     return (
-        f"{a.name} less {a.base}: {100 * a.difference:+.1f} points of {measure} "
+        f"{a.a} less {a.b}: {100 * a.difference:+.1f} points of {measure} "
         f"({100 * a.low:+.1f} to {100 * a.high:+.1f}, p {p_value(a.p_holm)}, {a.n} queries)"
     )
 

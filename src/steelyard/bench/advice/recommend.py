@@ -1,30 +1,32 @@
 """Advice from a stored result: which system to take in a scenario, why, and what that gives up.
 
 1. Systems that break a limit are left out, with the figure that breaks it; so are those whose figure is not known.
-2. The best of the rest by quality is compared with each of the others, query by query (paired test, Holm).
-3. Among the best and those that cannot be told from it, the cheapest by the scenario's first cost is taken; where costs
-   cannot be told apart either (see :mod:`steelyard.cost.figure`), the next cost decides, and at last the higher mean.
+2. The best of the rest by the primary measure is compared with each of the others, query by query, by every measure
+   that votes (see :mod:`steelyard.bench.evaluation.votes`).
+3. Among the best and those that are no worse by every vote, the cheapest by the scenario's first cost is taken; where
+   costs do not differ either (see :mod:`steelyard.cost.figure`), the next cost decides, and at last the higher mean.
 
-"Cannot be told apart" is no proof of being equal: how much worse the choice may still be is part of the advice.
+No significant difference is no proof of being equal: a cheaper system must be shown to be no worse.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from steelyard.bench.advice.scenario import Limits, Scenario
 from steelyard.bench.advice.system_metadata import COSTS, SystemMetadata, facts_of
-from steelyard.bench.evaluation.against import PairedDifference, compare_with, mean
+from steelyard.bench.evaluation.against import mean
 from steelyard.bench.evaluation.judgement import asked_measure
 from steelyard.bench.evaluation.result import Result
+from steelyard.bench.evaluation.votes import Replacement, replacements, votes_of
 from steelyard.cost.figure import Figure, differ
 from steelyard.errors import ResultError
 from steelyard.measures.names import PROBE
 from steelyard.models.recipe import Published
 from steelyard.stats.intervals import Interval
 from steelyard.stats.pareto import dominates
-from steelyard.wording.numbers import CHANGE, POINTS, p_value, short
+from steelyard.wording.numbers import CHANGE, POINTS, short
 from steelyard.wording.words import Said, measure_name, say
 
 
@@ -36,7 +38,7 @@ class Candidate:
         figure: of the judged measure.
         costs: name -> figure, for the scenario's costs that are known.
         front: no admitted system is at least as good in everything that is known of both, and better in something.
-        against_best: less the best admitted system; None for that one and for those left out.
+        replacement: whether it may replace the best admitted system; None for that one and for those left out.
         left_out: why; empty for admitted ones.
     """
 
@@ -44,7 +46,7 @@ class Candidate:
     figure: Interval
     costs: Mapping[str, Figure]
     front: bool = False
-    against_best: PairedDifference | None = None
+    replacement: Replacement | None = None
     left_out: tuple[str, ...] = ()
 
 
@@ -88,7 +90,13 @@ class Advice:
         }
 
 
-def advise(result: Result, scenario: Scenario, given: Limits | None = None, measure: str = "") -> Advice:
+def advise(
+    result: Result,
+    scenario: Scenario,
+    given: Limits | None = None,
+    measure: str = "",
+    margin: float | None = None,
+) -> Advice:
     """Chooses among the systems of a result.
 
     Args:
@@ -96,6 +104,7 @@ def advise(result: Result, scenario: Scenario, given: Limits | None = None, meas
         scenario: what counts.
         given: the user's limits, before the scenario's.
         measure: what to judge by, before the scenario's.
+        margin: a loss that does not matter, for every measure that votes; their defaults when None.
 
     Raises:
         ResultError: the result does not have the measure, or no system.
@@ -106,15 +115,15 @@ def advise(result: Result, scenario: Scenario, given: Limits | None = None, meas
     candidates = [_candidate(f, result, judged, scenario, limits) for f in facts]
     candidates.sort(key=lambda c: -c.figure.estimate)
     admitted = [c for c in candidates if not c.left_out]
-    compared = _compared(admitted, result, judged, scenario)
+    compared = _compared(admitted, result, (scenario, judged, margin))
     rest = [c for c in candidates if c.left_out]
     choice, narrowed = _choose(compared, scenario)
     return Advice(
         scenario=scenario,
         measure=judged,
         choice=choice.name if choice else "",
-        reason=_reason(choice, compared, narrowed, judged) if choice else _nobody(rest),
-        gives_up=_gives_up(choice, compared, scenario, judged) if choice else (),
+        reason=_reason(choice, compared, narrowed, (scenario, judged)) if choice else _nobody(rest),
+        gives_up=_gives_up(choice, compared, scenario) if choice else (),
         cautions=_cautions(choice, compared, (scenario, limits, judged), result),
         candidates=(*compared, *rest),
         published=tuple(dict.fromkeys(p for f in facts for p in f.published)),
@@ -163,18 +172,18 @@ def breaks(facts: SystemMetadata, scenario: Scenario, limits: Limits) -> tuple[s
     return tuple(found)
 
 
-def _compared(admitted: Sequence[Candidate], result: Result, measure: str, scenario: Scenario) -> tuple[Candidate, ...]:
+def _compared(
+    admitted: Sequence[Candidate], result: Result, asked: tuple[Scenario, str, float | None]
+) -> tuple[Candidate, ...]:
     if not admitted:
         return ()
-    best = admitted[0].name
-    differences = {a.name: a for a in compare_with(result, best, [c.name for c in admitted], measure)}
+    scenario, measure, margin = asked
+    found = replacements(result, admitted[0].name, [c.name for c in admitted], measure=measure, margin=margin)
     return tuple(
-        Candidate(
-            c.name,
-            c.figure,
-            c.costs,
+        replace(
+            c,
             front=not any(_dominates(o, c, scenario) for o in admitted),
-            against_best=differences.get(c.name),
+            replacement=found.get(c.name),
         )
         for c in admitted
     )
@@ -193,14 +202,14 @@ def _goodness(name: str, candidate: Candidate) -> float:
     return value if COSTS[name].more else -value
 
 
-def tied(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The best and those that cannot be told from it."""
-    return [c for c in candidates if c.against_best is None or not c.against_best.distinguishable]
+def no_worse(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The best and those that may replace it."""
+    return [c for c in candidates if c.replacement is None or c.replacement.allowed]
 
 
 def _choose(candidates: Sequence[Candidate], scenario: Scenario) -> tuple[Candidate | None, tuple[str, ...]]:
     """The choice, and the names of the costs that narrowed it down."""
-    left = tied(candidates)
+    left = no_worse(candidates)
     narrowed: list[str] = []
     for name in scenario.costs:
         known = [c for c in left if name in c.costs]
@@ -218,17 +227,42 @@ def _nobody(left_out: Sequence[Candidate]) -> str:
     return say("advice.nobody", best=best.name, why=best.left_out)
 
 
-def _reason(choice: Candidate, compared: Sequence[Candidate], narrowed: Sequence[str], measure: str) -> str:
-    same = [c.name for c in tied(compared) if c is not choice]
+def _reason(
+    choice: Candidate, compared: Sequence[Candidate], narrowed: Sequence[str], asked: tuple[Scenario, str]
+) -> str:
+    scenario, measure = asked
     named = measure_name(measure)
     if len(compared) == 1:
         return say("advice.only", name=choice.name)
-    if not same:
-        return say("advice.ahead", name=choice.name, measure=named)
-    if not narrowed:
-        return say("advice.tied", name=choice.name, others=_some(same), measure=named)
-    figures = tuple(say("advice.figure", number=short(choice.costs[n].value), what=COSTS[n].title) for n in narrowed)
-    return say("advice.tied_costs", name=choice.name, others=_some(same), measure=named, figures=figures)
+    if choice.replacement is not None:
+        figures = tuple(
+            say("advice.figure", number=short(choice.costs[n].value), what=COSTS[n].title) for n in narrowed
+        )
+        return say("advice.replaces", text=choice.replacement.sentence, figures=figures)
+    refused = _refused(choice, compared, scenario)
+    if refused is not None and refused.replacement is not None:
+        why = refused.replacement.objection
+        return say("advice.refused", name=choice.name, measure=named, other=refused.name, why=why)
+    same = [c.name for c in no_worse(compared) if c is not choice]
+    if same:
+        return say("advice.no_cheaper", name=choice.name, measure=named, others=_some(same))
+    return say("advice.ahead", name=choice.name, measure=named)
+
+
+def _refused(choice: Candidate, compared: Sequence[Candidate], scenario: Scenario) -> Candidate | None:
+    """Of the systems that cost less by the first cost that differs and were refused, the best by quality."""
+    for name in scenario.costs:
+        refused = [c for c in compared if c.replacement and not c.replacement.allowed and name in c.costs]
+        cheaper = [
+            c
+            for c in refused
+            if name in choice.costs
+            and differ(c.costs[name], choice.costs[name])
+            and _goodness(name, c) > _goodness(name, choice)
+        ]
+        if cheaper:
+            return max(cheaper, key=lambda c: c.figure.estimate)
+    return None
 
 
 def _some(names: Sequence[str]) -> str | tuple[str, ...]:
@@ -237,14 +271,13 @@ def _some(names: Sequence[str]) -> str | tuple[str, ...]:
     return say("advice.more_names", names=tuple(names[:3]), count=len(names) - 3)
 
 
-def _gives_up(choice: Candidate, compared: Sequence[Candidate], scenario: Scenario, measure: str) -> tuple[Said, ...]:
-    found: list[Said] = []
-    against = choice.against_best
-    if against and against.difference < 0:
-        found.append(
-            say("advice.points_to", points=POINTS.number(-against.difference), measure=measure_name(measure),
-                base=against.base, ends=CHANGE.range(-against.high, -against.low), p=p_value(against.p_holm))
-        )  # fmt: skip
+def _gives_up(choice: Candidate, compared: Sequence[Candidate], scenario: Scenario) -> tuple[Said, ...]:
+    found: list[Said] = [
+        say("advice.points_to", points=POINTS.number(-v.difference), measure=measure_name(v.measure), base=v.b,
+            ends=CHANGE.range(-v.high, -v.low))
+        for v in (choice.replacement.votes if choice.replacement else ())
+        if v.difference < 0
+    ]  # fmt: skip
     for name in scenario.costs:
         others = [c for c in compared if name in c.costs and c.front]
         if name not in choice.costs or not others:
@@ -277,13 +310,19 @@ def _cautions(
 
 
 def _unproved(choice: Candidate, compared: Sequence[Candidate], measure: str, result: Result) -> list[Said]:
-    """How much better the systems that were passed over may still be, and whether any of them is good at all."""
+    """Whether a guard prefers another system, which guards did not vote, and whether any system is good at all."""
     found: list[Said] = []
-    others = [c.name for c in tied(compared) if c is not choice]
-    ahead = max(compare_with(result, choice.name, others, measure), key=lambda a: a.high, default=None)
-    if ahead and ahead.high > 0:
-        points = POINTS.number(ahead.high)
-        found.append(say("advice.unproved", n=ahead.n, name=ahead.name, points=points, choice=choice.name))
+    for c in compared if choice.replacement is None else ():
+        gains = tuple(
+            say("advice.gain", points=POINTS.number(v.difference), measure=measure_name(v.measure))
+            for v in (c.replacement.votes if c.replacement else ())
+            if v.better
+        )
+        if gains:
+            found.append(say("advice.guard_ahead", name=c.name, choice=choice.name, gains=gains))
+    missing = tuple(m for m in result.suite.votes if m not in votes_of(result, measure))
+    if missing:
+        found.append(say("advice.did_not_vote", names=missing))
     if max(c.figure.low for c in compared) <= 0:
         found.append(say("advice.none_right", measure=measure_name(measure)))
     return found

@@ -1,4 +1,4 @@
-"""From a stored result to its judgement: intervals, tests, groups, and what the queries could have shown."""
+"""From a stored result to its judgement: the verdict by every measure that votes, and what was in reach."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from steelyard.bench.evaluation.against import by_query, figure, mean, rules_of
+from steelyard.bench.evaluation.range_notes import range_notes
 from steelyard.bench.evaluation.result import Result, SystemRecord
+from steelyard.bench.evaluation.votes import Replacement, replacements, votes_of
 from steelyard.errors import ResultError
 from steelyard.measures.names import parse_measure
-from steelyard.stats.intervals import Interval, interval
-from steelyard.stats.power import queries_needed
+from steelyard.stats.difference import PairedDifference
+from steelyard.stats.difference_interval import FEWEST_DIFFERING
+from steelyard.stats.intervals import Interval
 from steelyard.stats.verdict import Verdict
 from steelyard.stats.verdict import judge as compare
+from steelyard.wording.words import measure_name, say
+
+MOST_ANSWERS = 5_000
+"""Pairs whose answers the JSON document lists."""
 
 
 @dataclass(frozen=True)
@@ -21,31 +29,48 @@ class Judgement:
 
     Attributes:
         verdict: every pair of systems by the judged measure.
+        guards: the same by each of the other measures that vote, in the suite's order.
+        separated: what guards tell apart and the judged measure does not: the best system less each of those without a
+            significant difference from it, by the guard that speaks most clearly.
+        replaced: system -> whether it may take the best one's place by all the measures that vote.
         figures: measure -> system -> mean and interval, systems best first.
         categories: category -> system -> the judged measure within it.
         winners: system -> kind of document -> share of the queries that it won; empty without trap annotations.
-        needed: how many queries the differences between neighbours in the table would need, in words.
+        needed: how many queries would decide between the best system and the first that is undecided, in words.
+        notes: what must be said beside the figures: clusters or assumed independence, floor and ceiling, a suite's
+            own fault.
         skipped: queries without a relevant document, which no measure counts.
     """
 
     verdict: Verdict
+    guards: tuple[Verdict, ...]
+    separated: tuple[PairedDifference, ...]
+    replaced: Mapping[str, Replacement]
     figures: Mapping[str, Mapping[str, Interval]]
     categories: Mapping[str, Mapping[str, Interval]]
     winners: Mapping[str, Mapping[str, float]]
     needed: tuple[str, ...]
+    notes: tuple[str, ...]
     skipped: tuple[str, ...]
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
-        return asdict(self) | {"sentence": self.verdict.sentence}
+        answers = [
+            {"a": c.a, "b": c.b, "measure": c.measure, "answer": c.answer, "reverse": c.reversed.answer,
+             "equivalent": c.equivalent, "queries_to_decide": c.queries_to_decide}
+            for verdict in (self.verdict, *self.guards)
+            for c in verdict.comparisons[:MOST_ANSWERS]
+        ]  # fmt: skip
+        return asdict(self) | {"sentence": self.verdict.sentence, "answers": answers}
 
 
-def judge(result: Result, measure: str | None = None) -> Judgement:
+def judge(result: Result, measure: str | None = None, margin: float | None = None) -> Judgement:
     """Judges a result.
 
     Args:
         result: made by a run, or put together by :func:`steelyard.bench.evaluation.join.join`.
         measure: what to judge by; the first of the result when None.
+        margin: a loss that does not matter, for every measure that votes; the measures' defaults when None.
 
     Raises:
         ResultError: no system was weighed, or the result does not have that measure.
@@ -56,18 +81,28 @@ def judge(result: Result, measure: str | None = None) -> Judgement:
         failures = "; ".join(f"{s.name}: {s.error}" for s in result.systems)
         raise ResultError(f"no system of this result was weighed{': ' * bool(failures)}{failures}")
     judged = asked_measure(result, measure)
-    values = {s.name: _by_query(s, result, judged) for s in systems}
-    verdict = compare(values, judged, seed=result.seed)
-    ordered = sorted(systems, key=lambda s: list(verdict.figures).index(s.name))
+    verdict, *guards = (_verdict(result, m, margin) for m in votes_of(result, judged))
+    names = list(verdict.figures)
+    ordered = sorted(systems, key=lambda s: names.index(s.name))
     measures = [judged, *(m for m in _all_measures(systems) if m != judged)]
+    skipped = tuple(q.id for q, v in zip(result.queries, systems[0].values[judged], strict=True) if v is None)
     return Judgement(
         verdict=verdict,
-        figures={m: {s.name: _interval(s, result, m) for s in ordered} for m in measures},
+        guards=tuple(guards),
+        separated=_separated(verdict, guards),
+        replaced=replacements(result, names[0], names, measure=judged, margin=margin),
+        figures={m: {s.name: mean(result, s.name, m) for s in ordered} for m in measures},
         categories=_categories(ordered, result, judged),
         winners=_winners(ordered),
         needed=_needed(verdict),
-        skipped=tuple(q.id for q, v in zip(result.queries, systems[0].values[judged], strict=True) if v is None),
+        notes=(*_notes(result, (verdict, *guards)), *range_notes(result, verdict)),
+        skipped=skipped,
     )
+
+
+def _verdict(result: Result, measure: str, margin: float | None) -> Verdict:
+    values = {s.name: by_query(result, s.name, measure) for s in result.weighed}
+    return compare(values, measure, rules_of(result, measure, margin))
 
 
 def asked_measure(result: Result, asked: str | None) -> str:
@@ -101,27 +136,32 @@ def _all_measures(systems: Sequence[SystemRecord]) -> list[str]:
     return [m for m in systems[0].values if all(m in s.values for s in systems)]
 
 
-def _by_query(system: SystemRecord, result: Result, measure: str) -> dict[str, float]:
-    pairs = zip(result.queries, system.values[measure], strict=True)
-    return {q.id: value for q, value in pairs if value is not None}
-
-
-def _interval(system: SystemRecord, result: Result, measure: str) -> Interval:
-    return interval(list(_by_query(system, result, measure).values()), seed=result.seed)
+def _separated(verdict: Verdict, guards: Sequence[Verdict]) -> tuple[PairedDifference, ...]:
+    best, *rest = verdict.figures
+    found = []
+    for other in rest:
+        if verdict.between(best, other).distinguishable:
+            continue
+        pairs = [pair for guard in guards if (pair := guard.between(best, other)).distinguishable]
+        if pairs:
+            found.append(min(pairs, key=lambda pair: pair.p))
+    return tuple(found)
 
 
 def _categories(systems: Sequence[SystemRecord], result: Result, measure: str) -> dict[str, dict[str, Interval]]:
-    members: dict[str, list[int]] = {}
-    for i, query in enumerate(result.queries):
+    members: dict[str, list[str]] = {}
+    for query in result.queries:
         if query.category:
-            members.setdefault(query.category, []).append(i)
-    found: dict[str, dict[str, Interval]] = {}
-    for category, rows in members.items():
-        found[category] = {}
-        for system in systems:
-            known = [v for v in (system.values[measure][i] for i in rows) if v is not None]
-            found[category][system.name] = interval(known, seed=result.seed, bounded=True)
-    return found
+            members.setdefault(query.category, []).append(query.id)
+    values = {system.name: by_query(result, system.name, measure) for system in systems}
+    # Within one category the clusters that are categories say nothing.
+    alone = result.model_copy(update={"queries": ()}) if result.suite.clusters == "category" else result
+    return {
+        category: {
+            name: figure(alone, {i: row[i] for i in ids if i in row}, bounded=True) for name, row in values.items()
+        }
+        for category, ids in members.items()
+    }
 
 
 def _winners(systems: Sequence[SystemRecord]) -> dict[str, dict[str, float]]:
@@ -135,14 +175,27 @@ def _winners(systems: Sequence[SystemRecord]) -> dict[str, dict[str, float]]:
 
 
 def _needed(verdict: Verdict) -> tuple[str, ...]:
-    """For the best system and the first one with another figure that it cannot be told from."""
-    lines = []
-    for pair in verdict.comparisons:
-        a, b = verdict.figures[pair.a].estimate, verdict.figures[pair.b].estimate
-        binary = verdict.figures[pair.a].method == verdict.figures[pair.b].method == "wilson"
-        if binary and not pair.distinguishable and a != b:
-            lines.append(
-                f"{pair.a} against {pair.b}: {queries_needed(a, b)}, if they fail independently; here {verdict.n}"
-            )
-            break
-    return tuple(lines)
+    pair = verdict.undecided
+    return (say("verdict.needed", a=pair.a, b=pair.b, text=pair.needed),) if pair and pair.needed else ()
+
+
+def _notes(result: Result, verdicts: Sequence[Verdict]) -> list[str]:
+    verdict = verdicts[0]
+    lines: list[str] = [result.suite.notice] if result.suite.notice else []
+    if len(verdict.figures) < 2:
+        return lines
+    if verdict.clusters is None:
+        lines.append(say("note.independent"))
+    else:
+        effects = tuple(
+            say("note.effect", measure=measure_name(v.measure), effect=f"{v.design_effect:.2f}") for v in verdicts
+        )
+        what = result.suite.clusters or say("note.of_suite")
+        lines.append(say("note.clusters", count=verdict.clusters, what=what, effects=effects))
+        if verdict.clusters < FEWEST_DIFFERING:
+            lines.append(say("note.few_clusters", count=verdict.clusters))
+    if len(verdicts) > 1 and verdict.margin is not None:
+        guards = tuple(measure_name(v.measure) for v in verdicts[1:])
+        margin = verdict.comparisons[0].margin_text
+        lines.append(say("note.vote", measure=measure_name(verdict.measure), guards=guards, margin=margin))
+    return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, replace
 
-from steelyard.bench.evaluation.against import PairedDifference, compare_with
+from steelyard.bench.evaluation.against import compare_with
 from steelyard.bench.evaluation.cache import VectorCache
 from steelyard.bench.evaluation.cached import CachedEncoder, CacheUse
 from steelyard.bench.evaluation.result import Result
@@ -20,6 +20,7 @@ from steelyard.models.recipe import Recipe
 from steelyard.retrieval.builder import SystemBuilder
 from steelyard.retrieval.expression import Leaf, parse
 from steelyard.retrieval.vocabulary import check, recipe_of, reranks
+from steelyard.stats.difference import PairedDifference
 from steelyard.suites.suite import Suite
 from steelyard.types import Role
 

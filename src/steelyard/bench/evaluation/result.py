@@ -28,7 +28,15 @@ class _Frozen(BaseModel):
 
 
 class SuiteSummary(_Frozen):
-    """Which texts the run was made on."""
+    """Which texts the run was made on.
+
+    Attributes:
+        findings: what the suite's audit said.
+        votes: the primary measure and the guards; empty in results of before suites named them.
+        chance: share of trap groups whose right answer a blind guess picks; 0 without traps.
+        clusters: what the queries' clusters are, such as ``category``; empty where independence is assumed.
+        notice: what must be said beside every figure of this suite.
+    """
 
     name: str
     version: str = ""
@@ -37,6 +45,10 @@ class SuiteSummary(_Frozen):
     queries: int
     documents: int
     findings: tuple[str, ...] = ()
+    votes: tuple[str, ...] = ()
+    chance: float = 0.0
+    clusters: str = ""
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,7 @@ class QueryRecord(_Frozen):
     id: str
     text: str
     category: str | None = None
+    cluster: str | None = None
     relevant: tuple[str, ...] = ()
 
 

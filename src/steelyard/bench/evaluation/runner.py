@@ -227,6 +227,7 @@ def _frame(suite: Suite, config: WeighConfig) -> Result:
             id=q.id,
             text=q.text,
             category=q.category,
+            cluster=q.cluster,
             relevant=tuple(d for d, grade in suite.judgements.get(q.id, {}).items() if grade > 0),
         )
         for q in suite.queries
@@ -241,6 +242,10 @@ def _frame(suite: Suite, config: WeighConfig) -> Result:
             queries=len(suite.queries),
             documents=len(suite.documents),
             findings=config.findings,
+            votes=suite.votes,
+            chance=suite.chance,
+            clusters=suite.card.clusters,
+            notice=suite.card.notice,
         ),
         measures=config.measures,
         seed=config.seed,

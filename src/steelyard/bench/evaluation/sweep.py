@@ -10,20 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from steelyard.bench.evaluation.against import (
-    ALPHA,
-    ByQuery,
-    PairedDifference,
-    by_query,
-    compare_values,
-    compare_with,
-    mean,
-)
+from steelyard.bench.evaluation.against import by_query, mean, rules_of
 from steelyard.bench.evaluation.result import Result
+from steelyard.bench.evaluation.votes import Replacement, replacements
 from steelyard.cost.storage import Precision, Storage, storage
 from steelyard.errors import UsageError
 from steelyard.retrieval.expression import Fuse, Leaf, Node, Rerank, Value, leaves, parse, single_options
 from steelyard.retrieval.vocabulary import DENSE, check, options_of, recipe_of
+from steelyard.stats.comparing import ByQuery, compare_named
+from steelyard.stats.difference import PairedDifference
 from steelyard.stats.intervals import Interval
 from steelyard.text.script import is_chinese
 
@@ -61,14 +56,19 @@ class Row:
     Attributes:
         name: its expression.
         figure: the judged measure.
-        against: its difference from the base; None for the base itself.
+        replacement: whether it may take the base's place, by every measure that votes; None for the base itself.
         storage: of a million documents; None where the system is more than one encoder.
     """
 
     name: str
     figure: Interval
-    against: PairedDifference | None
+    replacement: Replacement | None
     storage: Storage | None
+
+    @property
+    def against(self) -> PairedDifference | None:
+        """Its difference from the base by the judged measure; None for the base itself."""
+        return self.replacement.votes[0] if self.replacement else None
 
 
 def variants(base: Node, axes: Axes) -> tuple[Node, ...]:
@@ -98,30 +98,23 @@ def ladder(base: Node) -> tuple[int, ...]:
     return (*(d for d in LADDER if max(least, 1) <= d < native), native)
 
 
-def rows(result: Result, base: str, measure: str) -> tuple[Row, ...]:
+def rows(result: Result, base: str, measure: str, margin: float | None = None) -> tuple[Row, ...]:
     """Every system of a sweep's result, in its order, compared with the base."""
     names = [s.name for s in result.weighed]
-    differences = {a.name: a for a in compare_with(result, base, names, measure)}
-    return tuple(Row(n, mean(result, n, measure), differences.get(n), storage_of(parse(n))) for n in names)
+    found = replacements(result, base, names, measure=measure, margin=margin)
+    return tuple(Row(n, mean(result, n, measure), found.get(n), storage_of(parse(n))) for n in names)
 
 
 def smallest(found: Sequence[Row]) -> Row | None:
-    """The least storage among the variants without a sign of loss; None where none is smaller than the base.
-
-    A sign of loss is a lower mean with an uncorrected p of 0.05 or less: where saving is what tempts, the correction
-    for many comparisons, which makes fewer differences real, would err on the wrong side.
-    """
-    base = next(r for r in found if r.against is None)
+    """The least storage among the variants that are no worse by all that votes; None where none is smaller."""
+    base = next(r for r in found if r.replacement is None)
     if base.storage is None:
         return None
     whole = base.storage.bytes_per_million
-    sizes = {r.name: r.storage.bytes_per_million for r in found if r.storage and r.against and not _loses(r.against)}
+    allowed = [r for r in found if r.replacement and r.replacement.allowed]
+    sizes = {r.name: r.storage.bytes_per_million for r in allowed if r.storage}
     fits = [r for r in found if sizes.get(r.name, whole) < whole]
     return min(fits, key=lambda r: (sizes[r.name], -r.figure.estimate), default=None)
-
-
-def _loses(a: PairedDifference) -> bool:
-    return a.difference < 0 and a.p <= ALPHA
 
 
 def chinese_against_english(result: Result, measure: str) -> PairedDifference | None:
@@ -138,7 +131,8 @@ def chinese_against_english(result: Result, measure: str) -> PairedDifference | 
     if not sides["zh"] or not sides["en"]:
         return None
     values = {f"{side} instructions": _averaged(group) for side, group in sides.items()}
-    return compare_values(values, "en instructions", ["zh instructions"], measure, result.seed)[0]
+    pair = ("zh instructions", "en instructions")
+    return compare_named(values, [pair], measure, rules_of(result, measure))[0]
 
 
 def instruction_of(node: Node) -> str | None:
