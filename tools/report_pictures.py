@@ -42,14 +42,15 @@ SHOTS: tuple[Shot, ...] = (
 
 TERMINAL = """<style>body {{ margin: 0; }} pre {{ display: inline-block; margin: 0; padding: 18px 22px; font: 15px/1.45
 "DejaVu Sans Mono", "Noto Sans Mono CJK SC", monospace; color: #e4e4e4; background: #16181d; }}
-b {{ color: #8fd0ff; font-weight: 400; }} i {{ display: inline-block; width: 2ch; font-style: normal; }}</style>
+b {{ color: #8fd0ff; font-weight: 400; }}
+i {{ display: inline-block; width: 1.0655em; font-size: 1.13em; line-height: 1; font-style: normal; }}</style>
 <pre><b>$ {command}</b>
 {code}</pre>"""
 """A terminal; every wide character is set in two columns, whatever its font's own width is."""
 
 
-def shoot(browser: Browser, page_file: Path, shot: Shot, folder: Path) -> Path:
-    """One picture of one page."""
+def shoot(browser: Browser, page_file: Path, shot: Shot, folder: Path) -> Path | None:
+    """One picture of one page; None where it has no such section."""
     name, _, scheme, width, height, place = shot
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce", offline=True
@@ -57,6 +58,9 @@ def shoot(browser: Browser, page_file: Path, shot: Shot, folder: Path) -> Path:
     page = context.new_page()
     page.goto(page_file.as_uri())
     page.wait_for_selector("html[data-drawn=yes]")
+    if place != "top" and not page.locator(place).count():
+        context.close()
+        return None  # the result has no figures for this section
     if place == "#lost":
         page.locator("#queries summary").first.click()
     if place != "top":
@@ -114,7 +118,8 @@ def main(source: str, target: str) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         taken = (shoot(browser, pages[shot[1]], shot, folder) for shot in SHOTS)
         for path in (*terminals(browser, source, result, folder), *taken):
-            sys.stdout.write(f"{path} ({path.stat().st_size / 1000:,.0f} kB)\n")
+            if path:
+                sys.stdout.write(f"{path} ({path.stat().st_size / 1000:,.0f} kB)\n")
         browser.close()
 
 

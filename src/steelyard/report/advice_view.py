@@ -18,7 +18,8 @@ def advice_blocks(advice: Advice, w: Wording) -> Iterator[Block]:
     yield from (Line(w("advice.gives_up", what=line)) for line in advice.gives_up)
     yield candidate_table(advice, w)
     yield Line(w("advice.legend"), "quiet")
-    yield from (Line(w.of(line)) for line in (*advice.cautions, advice.scenario.note) if line)
+    note = (advice.scenario.note_zh if w.language == "zh" else "") or advice.scenario.note
+    yield from (Line(w.of(line)) for line in (*advice.cautions, note) if line)
     if advice.published:
         yield published_table(advice, w)
 

@@ -54,7 +54,7 @@ class Scenario(BaseModel):
         instruction: the systems must take an instruction.
         languages: that every model must know.
         limits: defaults that the user's own replace.
-        note: for the reader.
+        note: for the reader; ``note_zh`` and ``title_zh`` in Chinese.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,6 +68,7 @@ class Scenario(BaseModel):
     languages: tuple[str, ...] = ()
     limits: Limits = Limits()
     note: str = ""
+    note_zh: str = ""
 
     @field_validator("costs")
     @classmethod
