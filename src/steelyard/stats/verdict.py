@@ -98,9 +98,9 @@ class Verdict:
             return say("verdict.no_reach")
         amount = difference_text(self.detectable, points=self.points)
         return (
-            say("verdict.reach_corrected", amount=amount, pairs=pairs)
+            say("verdict.reach_corrected", amount=amount, pairs=pairs, n=self.n)
             if pairs > 1
-            else say("verdict.reach", amount=amount)
+            else say("verdict.reach", amount=amount, n=self.n)
         )
 
     @property
