@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -63,12 +63,12 @@ class FakePool(EnginePool):
     def encoder(self, recipe: Recipe, backend: str | None) -> tuple[FakeEncoder, BackendChoice]:
         return FakeEncoder(32, recipe.name + self._revision), BackendChoice(recipe.name, "fake", "a test")
 
-    def tokens(self, recipe, backend):  # type: ignore[no-untyped-def]
+    def tokens(self, recipe: Any, backend: Any) -> tuple[Any, ...]:  # type: ignore[no-untyped-def]
         return FakeHeads(), BackendChoice(recipe.name, "fake", "a test")
 
     sparse = tokens
 
-    def reranker(self, recipe, backend):  # type: ignore[no-untyped-def]
+    def reranker(self, recipe: Any, backend: Any) -> tuple[Any, ...]:  # type: ignore[no-untyped-def]
         return FakeReranker(), BackendChoice(recipe.name, "fake", "a test")
 
 

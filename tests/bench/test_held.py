@@ -1,6 +1,8 @@
 """One pass over the texts serves every system that differs behind the encoder."""
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,17 +21,17 @@ class Counting(FakeEncoder):
 
     computed = 0
 
-    def _encode(self, texts, role, instruction):
+    def _encode(self, texts: Sequence[str], role: Role, instruction: str | None) -> Any:
         self.computed += len(texts)
         return super()._encode(texts, role, instruction)
 
 
-def held(max_tokens=None, **given):
+def held(max_tokens: Any = None, **given: Any) -> tuple[Any, ...]:
     inner, use = Counting(max_tokens=max_tokens), CacheUse()
     return HeldEncoder(CachedEncoder(inner, None, use), use, **given), inner, use
 
 
-def test_the_same_texts_are_computed_once():
+def test_the_same_texts_are_computed_once() -> None:
     encoder, inner, use = held()
     texts = ["苹果", "手机", "苹果"]
     first = encoder.encode(texts, Role.DOCUMENT)
@@ -38,7 +40,7 @@ def test_the_same_texts_are_computed_once():
     assert np.array_equal(first, FakeEncoder().encode(texts, Role.DOCUMENT))
 
 
-def test_role_instruction_and_order_are_told_apart():
+def test_role_instruction_and_order_are_told_apart() -> None:
     encoder, inner, _ = held()
     for texts, role, instruction in [
         (["a", "b"], Role.QUERY, None),
@@ -50,28 +52,28 @@ def test_role_instruction_and_order_are_told_apart():
     assert inner.computed == 8
 
 
-def test_what_is_held_cannot_be_written_to():
+def test_what_is_held_cannot_be_written_to() -> None:
     encoder, _, _ = held()
     rows = encoder.encode(["a"], Role.QUERY)
     with pytest.raises(ValueError, match="read-only"):
         rows[0, 0] = 1
 
 
-def test_beyond_its_room_it_computes_again():
+def test_beyond_its_room_it_computes_again() -> None:
     encoder, inner, _ = held(max_bytes=100)
     for _ in range(2):
         encoder.encode(["a"], Role.QUERY)
     assert inner.computed == 2
 
 
-def test_a_warning_is_given_every_time():
+def test_a_warning_is_given_every_time() -> None:
     encoder, _, _ = held(max_tokens=4)
     for _ in range(2):
         with pytest.warns(TruncationWarning, match="1 of 1 texts are longer"):
             encoder.encode(["a long text"], Role.DOCUMENT)
 
 
-def test_closing_forgets():
+def test_closing_forgets() -> None:
     encoder, inner, _ = held()
     encoder.encode(["a"], Role.QUERY)
     encoder.close()
@@ -84,17 +86,17 @@ class CountingReranker(FakeReranker):
 
     scored = 0
 
-    def _score(self, query, documents, instruction):
+    def _score(self, query: Any, documents: Any, instruction: str | None) -> Any:
         self.scored += len(documents)
         return super()._score(query, documents, instruction)
 
 
-def held_reranker(**given):
+def held_reranker(**given: Any) -> tuple[Any, ...]:
     inner, use = CountingReranker(), CacheUse()
     return HeldReranker(CachedReranker(inner, None, use), use, **given), inner, use
 
 
-def test_a_shallower_reranking_costs_nothing():
+def test_a_shallower_reranking_costs_nothing() -> None:
     reranker, inner, use = held_reranker()
     documents = ["苹果", "手机", "月亮", "手机"]
     deep = reranker.score("苹果手机", documents)
@@ -104,7 +106,7 @@ def test_a_shallower_reranking_costs_nothing():
     assert np.array_equal(deep, FakeReranker().score("苹果手机", documents))
 
 
-def test_pairs_are_told_apart_by_query_and_instruction():
+def test_pairs_are_told_apart_by_query_and_instruction() -> None:
     reranker, inner, _ = held_reranker()
     for query, instruction in [("a", None), ("b", None), ("a", "find")]:
         reranker.score(query, ["x", "y"], instruction)
@@ -112,7 +114,7 @@ def test_pairs_are_told_apart_by_query_and_instruction():
     assert reranker.score("a", []).shape == (0,)
 
 
-def test_beyond_its_room_it_scores_again():
+def test_beyond_its_room_it_scores_again() -> None:
     reranker, inner, _ = held_reranker(max_pairs=1)
     for _ in range(2):
         reranker.score("a", ["x", "y"])
@@ -120,7 +122,7 @@ def test_beyond_its_room_it_scores_again():
     reranker.close()
 
 
-def test_a_sweep_embeds_every_text_once():
+def test_a_sweep_embeds_every_text_once() -> None:
     suite = open_suite("zh-traps-mini")
     systems = read_systems(["minilm-en[dim=32|64|384, precision=float32|int8|binary, rescore=0|5]"])
     with warnings.catch_warnings():

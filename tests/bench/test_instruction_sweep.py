@@ -5,6 +5,7 @@ import re
 import sys
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,14 +17,14 @@ TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def tasks(tmp_path):
+def tasks(tmp_path: Path) -> str:
     path = tmp_path / "tasks.txt"
     path.write_text(TASKS, encoding="utf-8")
     return str(path)
 
 
 @pytest.fixture
-def told(tmp_path, monkeypatch):
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """e5-small with its ``query: `` as an instruction, so that it can be left out or be another."""
     source = (resources.files("steelyard.models") / "catalog" / "e5-small.toml").read_text(encoding="utf-8")
     template = 'query_template = "{instruction}: {text}"\nbare_query_template = "{text}"\ninstruction = "query"'
@@ -38,7 +39,7 @@ def told(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def qwen3(tmp_path):
+def qwen3(tmp_path: Path) -> str:
     """A folder of Qwen3's architecture with random values."""
     pytest.importorskip("torch")
     for folder in ("doctor", "engines"):
@@ -48,18 +49,20 @@ def qwen3(tmp_path):
     return f"folder:{write_qwen3(tmp_path / 'qwen3')}"
 
 
-def swept(system, tasks, folder):
+def swept(system: Any, tasks: Any, folder: Any) -> Any:
     out = str(folder / "sweep.json")
     arguments = ["--instructions", tasks, "--suite", "zh-traps-mini", "--no-cache", "--out", out]
     assert main(["sweep", system, *arguments]) == 0
     return out
 
 
-def names(out):
+def names(out: Any) -> list[Any]:
     return [s.name.partition("[")[2] for s in load(out).weighed]
 
 
-def test_a_real_model_s_instruction_is_tested_against_none(told, tasks, tmp_path, capfdbinary):
+def test_a_real_model_s_instruction_is_tested_against_none(
+    told: Any, tasks: Any, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     out = swept(told, tasks, tmp_path)
     shown = capfdbinary.readouterr().out.decode()
     wanted = ["", "instruction=none]", 'instruction="查询"]', 'instruction="Retrieve the passage"]']
@@ -75,7 +78,7 @@ def test_a_real_model_s_instruction_is_tested_against_none(told, tasks, tmp_path
     assert claim["figures"][0].startswith("e5-told less e5-told[instruction=none]: ")
 
 
-def test_the_template_that_the_catalogue_has_is_what_the_swept_one_gives(told, tasks, tmp_path):
+def test_the_template_that_the_catalogue_has_is_what_the_swept_one_gives(told: Any, tasks: Any, tmp_path: Path) -> None:
     out = swept(told, tasks, tmp_path)
     plain = str(tmp_path / "plain.json")
     arguments = ["--suite", "zh-traps-mini", "--no-cache", "--out", plain]
@@ -84,7 +87,9 @@ def test_the_template_that_the_catalogue_has_is_what_the_swept_one_gives(told, t
     assert first.top == catalogue.top
 
 
-def test_a_checkpoint_of_qwen3_s_shape_goes_the_same_way(qwen3, tasks, tmp_path, capfdbinary):
+def test_a_checkpoint_of_qwen3_s_shape_goes_the_same_way(
+    qwen3: Any, tasks: Any, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     out = swept(qwen3, tasks, tmp_path)
     assert "compared with no instruction" in capfdbinary.readouterr().out.decode()
     assert len(names(out)) == 4

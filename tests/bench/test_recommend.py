@@ -1,6 +1,8 @@
 """Advice: limits, ties, the cheaper of equals, and what is admitted not to be known."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from bench_results import around, costs, outcomes, result
@@ -16,7 +18,7 @@ GOOD, BAD = outcomes(0.8), outcomes(0.4, seed=4)
 QUICK = Scenario(name="quick", title="Quick", costs=("p95_ms", "memory_gb"))
 
 
-def test_the_better_wins_whatever_it_costs():
+def test_the_better_wins_whatever_it_costs() -> None:
     found = advise(result({"e5-small": GOOD, "bm25": BAD}, {"e5-small": costs(p95=900), "bm25": costs(p95=1)}), QUICK)
     assert found.choice == "e5-small"
     assert "bm25 costs less, but it is worse by Top-1 −" in found.reason
@@ -24,7 +26,7 @@ def test_the_better_wins_whatever_it_costs():
     assert [c.front for c in found.candidates] == [True, True]
 
 
-def test_of_equals_the_cheaper():
+def test_of_equals_the_cheaper() -> None:
     values = {"e5-small": GOOD, "use-multilingual": GOOD, "bm25": BAD}
     known = {"e5-small": costs(p95=50), "use-multilingual": costs(p95=5), "bm25": costs(p95=1)}
     found = advise(result(values, known), QUICK)
@@ -33,7 +35,7 @@ def test_of_equals_the_cheaper():
     assert "It costs less (ms a query (p95): 5.00)" in found.reason
 
 
-def test_no_significant_difference_is_not_enough_to_save():
+def test_no_significant_difference_is_not_enough_to_save() -> None:
     values = {"e5-small": outcomes(0.82, seed=8), "use-multilingual": outcomes(0.8, seed=7)}
     known = {"e5-small": costs(p95=50), "use-multilingual": costs(p95=5)}
     found = advise(result(values, known), QUICK)
@@ -45,7 +47,7 @@ def test_no_significant_difference_is_not_enough_to_save():
     assert advise(result(values, known), QUICK, margin=0.15).choice == "use-multilingual"
 
 
-def test_a_cost_that_noise_hides_does_not_decide():
+def test_a_cost_that_noise_hides_does_not_decide() -> None:
     values = {"e5-small": GOOD, "use-multilingual": GOOD}
     noisy = {"e5-small": costs(p95=10, memory=3), "use-multilingual": costs(p95=10.1, memory=1)}
     assert advise(result(values, noisy), QUICK).choice == "use-multilingual"
@@ -53,7 +55,7 @@ def test_a_cost_that_noise_hides_does_not_decide():
     assert advise(result(values, clear), QUICK).choice == "e5-small"
 
 
-def test_equals_in_everything_go_by_the_mean():
+def test_equals_in_everything_go_by_the_mean() -> None:
     values = {"e5-small": outcomes(0.80, seed=7), "use-multilingual": outcomes(0.82, seed=8)}
     found = advise(result(values, {n: costs() for n in values}), QUICK, margin=0.15)
     assert found.choice == max(values, key=lambda n: sum(values[n]))
@@ -71,7 +73,7 @@ def test_equals_in_everything_go_by_the_mean():
         (Limits(languages=("zh", "tlh")), "languages: lacks tlh"),
     ],
 )
-def test_who_breaks_a_limit_is_left_out_with_the_figure(limits, words):
+def test_who_breaks_a_limit_is_left_out_with_the_figure(limits: Any, words: str) -> None:
     values, known = {"e5-small": GOOD, "bm25": BAD}, {"e5-small": costs(), "bm25": costs(p95=1, memory=0.1)}
     found = advise(result(values, known), QUICK, limits)
     assert found.candidates[-1].left_out == (words,)
@@ -79,7 +81,7 @@ def test_who_breaks_a_limit_is_left_out_with_the_figure(limits, words):
     assert "only system that keeps the limits" in found.reason
 
 
-def test_what_is_not_known_does_not_pass():
+def test_what_is_not_known_does_not_pass() -> None:
     endpoint = "openai:m@http://localhost/v1"
     limits = Limits(p95_ms=5, dimension=9, licences=("MIT",), languages=("zh",))
     found = advise(result({endpoint: GOOD}), QUICK, limits)
@@ -91,45 +93,45 @@ def test_what_is_not_known_does_not_pass():
     assert all("not known" in line or "not measured" in line for line in found.candidates[0].left_out)
 
 
-def test_a_dominated_system_is_off_the_front():
+def test_a_dominated_system_is_off_the_front() -> None:
     values = {"e5-small": GOOD, "use-multilingual": BAD, "bm25": outcomes(0.6, seed=9)}
     known = {"e5-small": costs(p95=10), "use-multilingual": costs(p95=20), "bm25": costs(p95=1)}
     fronts = {c.name: c.front for c in advise(result(values, known), QUICK).candidates}
     assert fronts == {"e5-small": True, "use-multilingual": False, "bm25": True}
 
 
-def test_without_costs_it_says_so():
+def test_without_costs_it_says_so() -> None:
     found = advise(result({"e5-small": GOOD, "bm25": BAD}), QUICK)
     assert found.choice == "e5-small"
     assert "Costs were not measured: steelyard costs --into RESULT." in found.cautions
 
 
-def test_a_cost_that_one_lacks_counts_against_it():
+def test_a_cost_that_one_lacks_counts_against_it() -> None:
     values = {"e5-small": GOOD, "use-multilingual": GOOD}
     found = advise(result(values, {"use-multilingual": costs(p95=999)}), QUICK)
     assert found.choice == "use-multilingual"
     assert any("not known of e5-small" in line for line in found.cautions)
 
 
-def test_where_nothing_is_right_it_says_so():
+def test_where_nothing_is_right_it_says_so() -> None:
     found = advise(result({"e5-small": [0.0] * 8, "bm25": [0.0] * 8}), QUICK)
     assert any("none of them may fit" in line for line in found.cautions)
 
 
-def test_a_latency_that_once_broke_the_limit():
+def test_a_latency_that_once_broke_the_limit() -> None:
     known = {"e5-small": costs(p95=10)}
     found = advise(result({"e5-small": GOOD}, known), QUICK, Limits(p95_ms=10.05))
     assert any("a round of e5-small was above the latency limit" in line for line in found.cautions)
 
 
-def test_published_scores_keep_their_label():
+def test_published_scores_keep_their_label() -> None:
     found = advise(result({"qwen3-0.6b": GOOD, "bge-m3": GOOD}), QUICK)
     labels = {(m, p.benchmark): p.contaminated for m, p in found.published}
     assert labels[("qwen3-0.6b", "C-MTEB, retrieval")] is True
     assert labels[("bge-m3", "MTEB multilingual, retrieval")] is False
 
 
-def test_every_scenario_of_the_package_works():
+def test_every_scenario_of_the_package_works() -> None:
     assert set(scenario_names()) == {"high-concurrency", "multilingual", "features", "edge", "instruction"}
     values = {"e5-small": GOOD, "qwen3-0.6b": GOOD, "minilm-en": BAD}
     for name in scenario_names():
@@ -141,12 +143,12 @@ def test_every_scenario_of_the_package_works():
     assert left_out["minilm-en"] == ("languages: lacks zh",)
 
 
-def test_features_are_judged_by_their_own_measure():
+def test_features_are_judged_by_their_own_measure() -> None:
     with pytest.raises(ResultError, match="steelyard features"):
         advise(result({"e5-small": GOOD}), load_scenario("features"))
 
 
-def test_a_scenario_of_ones_own(tmp_path):
+def test_a_scenario_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('title = "Mine"\ncosts = ["storage_gb"]\nlimits = {dimension = 512}\n')
     scenario = load_scenario(str(path))
@@ -164,21 +166,21 @@ def test_a_scenario_of_ones_own(tmp_path):
         ('title = "x"\ncosts = []', "costs"),
     ],
 )
-def test_a_broken_scenario_names_file_and_field(text, words):
+def test_a_broken_scenario_names_file_and_field(text: str, words: str) -> None:
     with pytest.raises(DataError, match=words):
         parse_scenario(text, "mine.toml")
 
 
-def test_an_unknown_scenario():
+def test_an_unknown_scenario() -> None:
     with pytest.raises(UsageError, match="there is edge, features"):
         load_scenario("cloud")
 
 
-def facts(name, **given):
+def facts(name: Any, **given: Any) -> Any:
     return facts_of(SystemRecord(name=name, costs=costs(**given)))
 
 
-def test_facts_of_systems():
+def test_facts_of_systems() -> None:
     assert facts("bm25").storage_gb == 0
     assert facts("e5-small[dim=64]").dimension == 64
     assert facts("e5-small[precision=binary, rescore=9]").storage_gb == pytest.approx(0.048 + 1.536)
@@ -194,11 +196,11 @@ def test_facts_of_systems():
     assert facts("qwen3-0.6b").parameters == 595776512
 
 
-def test_gpu_memory_goes_before_that_of_the_process():
+def test_gpu_memory_goes_before_that_of_the_process() -> None:
     assert COSTS["memory_gb"].read(facts("e5-small", gpu_bytes=around(7e9))).value == pytest.approx(7)
 
 
-def test_the_command(tmp_path, capfdbinary):
+def test_the_command(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     path = tmp_path / "r.json"
     save(result({"e5-small": GOOD, "qwen3-0.6b": GOOD}, {"e5-small": costs(), "qwen3-0.6b": costs(p95=99)}), path)
     assert main(["advise", str(path)]) == 0
@@ -218,25 +220,25 @@ def test_the_command(tmp_path, capfdbinary):
 @pytest.mark.parametrize(
     ("arguments", "code"), [([], 2), (["nowhere.json"], 3), (["published:a100-8x24", "--max-p95-ms", "-1"], 2)]
 )
-def test_the_command_refuses(arguments, code):
+def test_the_command_refuses(arguments: Any, code: int) -> None:
     assert main(["advise", *arguments]) == code
 
 
-def test_a_scenario_that_is_no_text_is_refused_by_name(tmp_path):
+def test_a_scenario_that_is_no_text_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(DataError, match=r"mine\.toml cannot be read as a scenario"):
         load_scenario(str(path))
 
 
-def test_languages_may_be_typed_in_capitals(tmp_path, capfdbinary):
+def test_languages_may_be_typed_in_capitals(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     path = tmp_path / "r.json"
     save(result({"e5-small": GOOD, "minilm-en": BAD}), path)
     assert main(["advise", str(path), "--scenario", "edge", "--languages", "ZH"]) == 0
     assert "Take e5-small. e5-small is the only system that keeps the limits." in capfdbinary.readouterr().out.decode()
 
 
-def test_a_cost_that_nobody_has_decides_nothing():
+def test_a_cost_that_nobody_has_decides_nothing() -> None:
     found = advise(
         result({"e5-small": GOOD, "bm25": BAD}, {"e5-small": costs(), "bm25": costs()}), load_scenario("edge")
     )

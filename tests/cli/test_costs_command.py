@@ -1,6 +1,8 @@
 """``steelyard costs`` and ``steelyard weigh --costs`` from the command line."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from steelyard.cli import main
 QUICK = ["--rounds", "1", "--seconds", "0.02", "--texts", "8", "--suite", "zh-traps-mini"]
 
 
-def test_costs_as_json(capfdbinary):
+def test_costs_as_json(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert main(["costs", "bm25", "--json", "--price-per-hour", "2", *QUICK]) == 0
     found = json.loads(capfdbinary.readouterr().out)["bm25"]
     assert found["first"] == "answer"
@@ -18,7 +20,7 @@ def test_costs_as_json(capfdbinary):
     assert found["bill"]["million_texts"]["value"] > 0
 
 
-def test_costs_go_into_a_stored_result(tmp_path, capfdbinary):
+def test_costs_go_into_a_stored_result(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     path = str(tmp_path / "r.json")
     assert main(["weigh", "bm25", "--suite", "zh-traps-mini", "--no-cache", "--out", path]) == 0
     assert main(["costs", "--into", path, *QUICK]) == 0
@@ -35,12 +37,14 @@ def test_costs_go_into_a_stored_result(tmp_path, capfdbinary):
         (["bm26"], "there is no system"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_at_once(arguments, words, capfd):
+def test_what_cannot_be_measured_is_refused_at_once(
+    arguments: Any, words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert main(["costs", *arguments]) == 2
     assert words in capfd.readouterr().err
 
 
-def test_a_system_that_fails_is_said_and_the_rest_is_shown(capfd):
+def test_a_system_that_fails_is_said_and_the_rest_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["costs", "bm25", "minilm-en[instruction=find]", *QUICK]) == 8
     out = capfd.readouterr().out
     assert "minilm-en[instruction=find] failed" in out

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tokenizers_for_tests as tokenizers
@@ -117,7 +118,7 @@ SPOILED = {
 
 
 @pytest.mark.parametrize(("wanted", "spoil"), [(w, s) for w, some in SPOILED.items() for s in some])
-def test_what_the_files_get_wrong_is_named_first(wanted, spoil, folder: Path, recipe_file: Path) -> None:
+def test_what_the_files_get_wrong_is_named_first(wanted: Any, spoil: Any, folder: Path, recipe_file: Path) -> None:
     spoil(folder)
     found = examine(Request(str(folder), str(recipe_file)))
     assert found.faults[0].fault.value == wanted, found
@@ -187,7 +188,9 @@ def test_another_model_is_told_by_its_config(folder: Path) -> None:
     assert "dimension 32, the recipe says 64" in fault.evidence
 
 
-def test_a_server_by_the_command_line(qwen3: Path, recipe_file: Path, tmp_path: Path, capfdbinary) -> None:
+def test_a_server_by_the_command_line(
+    qwen3: Path, recipe_file: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     recipe = qwen3_recipe(qwen3)
     golden = tmp_path / "golden.json"
     with served(Planted(qwen3, recipe, Plant()), "tiny") as url:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import checkpoints
 import numpy as np
@@ -20,7 +21,7 @@ from steelyard.types import Scores
 
 
 @cache
-def loaded(folder: Path):
+def loaded(folder: Path) -> tuple[Any, ...]:
     import torch
     import transformers as hf
 
@@ -33,7 +34,7 @@ class Server:
 
     name = "planted"
 
-    def __init__(self, folder: Path, write, templates="server", swapped=False) -> None:
+    def __init__(self, folder: Path, write: Any, templates: str = "server", swapped: bool = False) -> None:
         import torch
 
         self.templates = templates
@@ -55,7 +56,7 @@ def recipe_of(folder: Path) -> Recipe:
     return checkpoints.recipe("qwen3-reranker-0.6b", folder, parameters=0, lookup_parameters=None, examples=())
 
 
-def full(recipe: Recipe):
+def full(recipe: Recipe) -> Any:
     return lambda q, d: recipe.render_query(q) + recipe.render_document(d)
 
 

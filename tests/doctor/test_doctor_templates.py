@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,9 @@ class Counting:
 
     name = "counting"
 
-    def __init__(self, recipe: Recipe, write: Write, templates: Templates = "server", silent=Role.DOCUMENT) -> None:
+    def __init__(
+        self, recipe: Recipe, write: Write, templates: Templates = "server", silent: Any = Role.DOCUMENT
+    ) -> None:
         self._recipe, self._write, self.templates, self._silent = recipe, write, templates, silent
         self._wrapping = 1 if recipe.architecture == "qwen3" else 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from planted import E5, QWEN3, Planted, e5_recipe, qwen3_recipe
@@ -15,7 +16,7 @@ FAST_E5 = ("healthy", "template missing")
 """Each takes ten seconds; the tiny Qwen3 shows every fault in the fast suite."""
 
 
-def first(diagnosis):
+def first(diagnosis: Any) -> Any:
     faults = diagnosis.faults
     return faults[0].fault.value if faults else diagnosis.verdict
 

@@ -1,6 +1,8 @@
 """The packed file read tensor by tensor, and the checkpoint that is written from it."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import packed_e5
@@ -18,18 +20,18 @@ from steelyard.types import Role
 
 
 @pytest.fixture(scope="module")
-def packed(tmp_path_factory):
+def packed(tmp_path_factory: pytest.TempPathFactory) -> PackedE5:
     return PackedE5(packed_e5.write(tmp_path_factory.mktemp("packed") / "small.bin"))
 
 
 @given(arrays(np.float32, (3, 32), elements=st.floats(-4, 4, width=32)))
-def test_quantised_values_come_back_within_a_step(values):
+def test_quantised_values_come_back_within_a_step(values: Any) -> None:
     back = dequantised(np.frombuffer(packed_e5.quantise(values), dtype=np.uint8)).reshape(3, 32)
     step = np.abs(values).max(axis=1, keepdims=True) / 8
     assert (np.abs(back - values) <= step * 1.01 + 1e-6).all()
 
 
-def test_a_block_by_hand():
+def test_a_block_by_hand() -> None:
     raw = np.zeros(18, dtype=np.uint8)
     raw[:2] = np.array([0.5], dtype="<f2").view(np.uint8)
     raw[2:] = 0x88
@@ -39,7 +41,7 @@ def test_a_block_by_hand():
     np.testing.assert_array_equal(dequantised(raw), wanted)
 
 
-def test_shapes_and_names_are_the_published_ones(packed):
+def test_shapes_and_names_are_the_published_ones(packed: Any) -> None:
     assert packed.shape.hidden_size == packed_e5.HIDDEN
     assert packed.shape.layer_norm_eps == 1e-12
     assert packed.size_of("embeddings.token_type_embeddings.weight") == (2, 64)
@@ -49,7 +51,7 @@ def test_shapes_and_names_are_the_published_ones(packed):
     assert len(packed.names()) == 5 + 16 * packed_e5.LAYERS
 
 
-def test_rows_and_parts_are_the_tensor(packed):
+def test_rows_and_parts_are_the_tensor(packed: Any) -> None:
     for name in ("embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"):
         whole = packed.tensor(name)
         pick = np.array([3, 0, 3, 39])
@@ -59,7 +61,7 @@ def test_rows_and_parts_are_the_tensor(packed):
         np.testing.assert_array_equal(np.concatenate(pieces), whole.reshape(-1))
 
 
-def test_a_folder_in_the_standard_layout(packed, tmp_path):
+def test_a_folder_in_the_standard_layout(packed: Any, tmp_path: Path) -> None:
     folder = write_e5_checkpoint(tmp_path / "new" / "e5", packed)
     tensors = load_file(folder / "model.safetensors")
     assert set(tensors) == set(packed.names())
@@ -74,7 +76,7 @@ def test_a_folder_in_the_standard_layout(packed, tmp_path):
 
 
 @pytest.mark.slow
-def test_transformers_reads_the_small_one_and_agrees(packed, tmp_path):
+def test_transformers_reads_the_small_one_and_agrees(packed: Any, tmp_path: Path) -> None:
     import torch
     from transformers import BertModel
 
@@ -88,7 +90,7 @@ def test_transformers_reads_the_small_one_and_agrees(packed, tmp_path):
 
 
 @pytest.mark.slow
-def test_transformers_reads_the_real_one_and_agrees(tmp_path):
+def test_transformers_reads_the_real_one_and_agrees(tmp_path: Path) -> None:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
@@ -105,7 +107,7 @@ def test_transformers_reads_the_real_one_and_agrees(tmp_path):
         np.testing.assert_allclose(row, wanted, atol=1e-5)
 
 
-def test_damaged_files_are_named(tmp_path):
+def test_damaged_files_are_named(tmp_path: Path) -> None:
     whole = packed_e5.write(tmp_path / "small.bin").read_bytes()
     cases = {
         "other": b"GGUF" + whole[4:],

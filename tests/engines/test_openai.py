@@ -6,6 +6,8 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,13 +27,13 @@ KEY = "sk-very-secret-0123456789"
 
 
 @pytest.fixture(scope="module")
-def threaded_server():
+def threaded_server() -> Iterator[Any]:
     with HTTPServer(threaded=True) as server:
         yield server
 
 
 @pytest.fixture
-def httpserver(threaded_server):
+def httpserver(threaded_server: Any) -> Any:
     threaded_server.clear()
     return threaded_server
 
@@ -40,23 +42,23 @@ def vector(text: str) -> list[float]:
     return [float(len(text)), float(sum(map(ord, text)) % 97), 1.0]
 
 
-def answer(texts, encode=list, order=lambda items: items) -> Response:
+def answer(texts: Sequence[str], encode: Any = list, order: Any = lambda items: items) -> Response:
     items = [{"object": "embedding", "index": i, "embedding": encode(vector(t))} for i, t in enumerate(texts)]
     return reply({"object": "list", "data": order(items), "model": "m"})
 
 
-def reply(body, status=200, headers=None) -> Response:
+def reply(body: Any, status: int = 200, headers: Any = None) -> Response:
     return Response(json.dumps(body), status, headers, content_type="application/json")
 
 
-def in_base64(row):
+def in_base64(row: Any) -> Any:
     return base64.b64encode(np.array(row, dtype="<f4").tobytes()).decode()
 
 
 class Server:
     """Answers each request by a function of (number of the request, its texts); keeps what was asked."""
 
-    def __init__(self, httpserver, respond, path="/v1/embeddings"):
+    def __init__(self, httpserver: HTTPServer, respond: Any, path: str = "/v1/embeddings") -> None:
         self.bodies, self.headers, self.times, self.busy, self.most_busy = [], [], [], 0, 0
         self._lock = threading.Lock()
 
@@ -76,11 +78,11 @@ class Server:
 
         httpserver.expect_request(path, method="POST").respond_with_handler(handle)
 
-    def asked(self):
+    def asked(self) -> list[Any]:
         return [b["input"] for b in self.bodies]
 
 
-def encoder(httpserver, environment=None, **settings):
+def encoder(httpserver: HTTPServer, environment: Any = None, **settings: Any) -> OpenAIEncoder:
     config = OpenAIConfig("m", httpserver.url_for("/v1"), retry=settings.pop("retry", QUICK), **settings)
     return OpenAIEncoder(config, environment or {})
 
@@ -90,7 +92,7 @@ TEXTS = ["甲", "乙乙", "丙丙丙", "丁", "", "甲"]
 
 @pytest.mark.parametrize("encode", [list, in_base64], ids=["floats", "base64"])
 @pytest.mark.parametrize("order", [lambda i: i, lambda i: i[::-1]], ids=["in order", "out of order"])
-def test_vectors_come_back_in_order(httpserver, encode, order):
+def test_vectors_come_back_in_order(httpserver: HTTPServer, encode: Any, order: Any) -> None:
     server = Server(httpserver, lambda _, body, __: answer(body["input"], encode, order))
     opened = encoder(httpserver, batch=2, concurrency=3)
     assert isinstance(opened, Encoder)
@@ -106,7 +108,7 @@ def test_vectors_come_back_in_order(httpserver, encode, order):
     opened.close()
 
 
-def test_templates_of_a_recipe_are_put_on_and_its_dimension_expected(httpserver):
+def test_templates_of_a_recipe_are_put_on_and_its_dimension_expected(httpserver: HTTPServer) -> None:
     server = Server(httpserver, lambda _, body, __: answer(body["input"]))
     recipe = load_recipe("e5-small").model_copy(update={"dimension": 3})
     opened = encoder(httpserver, recipe=recipe)
@@ -118,7 +120,7 @@ def test_templates_of_a_recipe_are_put_on_and_its_dimension_expected(httpserver)
         encoder(httpserver, recipe=load_recipe("e5-small")).encode(["甲"], Role.QUERY)
 
 
-def test_templates_without_a_recipe(httpserver):
+def test_templates_without_a_recipe(httpserver: HTTPServer) -> None:
     server = Server(httpserver, lambda _, body, __: answer(body["input"]))
     opened = encoder(httpserver, query_template="Instruct: {instruction}\nQuery:{text}")
     opened.encode(["甲"], Role.QUERY, "find")
@@ -130,21 +132,21 @@ def test_templates_without_a_recipe(httpserver):
         encoder(httpserver).encode(["甲"], Role.QUERY, "find")
 
 
-def test_the_dimension_is_asked_for_and_checked(httpserver):
+def test_the_dimension_is_asked_for_and_checked(httpserver: HTTPServer) -> None:
     server = Server(httpserver, lambda _, body, __: answer(body["input"], lambda v: v[: body["dimensions"] + 1]))
     with pytest.raises(EndpointError, match=r"vectors of 3 dimensions where 2 were asked for.*ignores"):
         encoder(httpserver, dimension=2).encode(["甲"], Role.QUERY)
     assert server.bodies[0]["dimensions"] == 2
 
 
-def test_vectors_of_several_sizes(httpserver):
+def test_vectors_of_several_sizes(httpserver: HTTPServer) -> None:
     Server(httpserver, lambda _, body, __: answer(body["input"], lambda v: v[: 2 + int(v[0] > 1)]))
     with pytest.raises(EndpointError, match="of 2, 3 dimensions"):
         encoder(httpserver).encode(["甲", "乙乙"], Role.QUERY)
 
 
-def test_a_rate_limit_is_honoured_by_every_thread(httpserver):
-    def respond(number, body, _):
+def test_a_rate_limit_is_honoured_by_every_thread(httpserver: HTTPServer) -> None:
+    def respond(number: Any, body: Any, _: Any) -> Any:
         if number == 0:
             return reply({"error": "slow down"}, 429, {"Retry-After": "1"})
         time.sleep(0.3 if number == 1 else 0)
@@ -159,7 +161,7 @@ def test_a_rate_limit_is_honoured_by_every_thread(httpserver):
     assert min(server.times[2:]) - server.times[0] >= 0.99
 
 
-def test_a_wait_longer_than_patience_is_told_at_once(httpserver):
+def test_a_wait_longer_than_patience_is_told_at_once(httpserver: HTTPServer) -> None:
     server = Server(httpserver, lambda *_: reply({}, 503, {"Retry-After": "3600"}))
     with pytest.raises(EndpointError, match="asks to wait 3600 s") as caught:
         encoder(httpserver).encode(["甲"], Role.QUERY)
@@ -168,13 +170,13 @@ def test_a_wait_longer_than_patience_is_told_at_once(httpserver):
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_what_may_pass_is_tried_again(httpserver, status):
+def test_what_may_pass_is_tried_again(httpserver: HTTPServer, status: int) -> None:
     server = Server(httpserver, lambda n, body, _: answer(body["input"]) if n == 2 else reply({}, status))
     assert len(encoder(httpserver).encode(["甲"], Role.QUERY)) == 1
     assert len(server.bodies) == 3
 
 
-def test_what_does_not_pass_is_told_with_url_status_and_tries(httpserver):
+def test_what_does_not_pass_is_told_with_url_status_and_tries(httpserver: HTTPServer) -> None:
     Server(httpserver, lambda *_: reply({"error": {"message": "out of memory"}}, 500))
     with pytest.raises(EndpointError, match=r"tried 4 times") as caught:
         encoder(httpserver).encode(["甲"], Role.QUERY)
@@ -184,7 +186,7 @@ def test_what_does_not_pass_is_told_with_url_status_and_tries(httpserver):
 
 
 @pytest.mark.parametrize(("status", "mend"), [(401, "STEELYARD_API_KEY"), (403, "STEELYARD_API_KEY"), (404, "/v1")])
-def test_what_cannot_pass_is_asked_once(httpserver, status, mend):
+def test_what_cannot_pass_is_asked_once(httpserver: HTTPServer, status: int, mend: str) -> None:
     server = Server(httpserver, lambda *_: reply({"error": "no"}, status))
     with pytest.raises(EndpointError, match=mend) as caught:
         encoder(httpserver).encode(["甲"], Role.QUERY)
@@ -192,8 +194,8 @@ def test_what_cannot_pass_is_asked_once(httpserver, status, mend):
     assert len(server.bodies) == 1
 
 
-def test_a_dropped_connection_is_tried_again(httpserver):
-    def respond(number, body, request):
+def test_a_dropped_connection_is_tried_again(httpserver: HTTPServer) -> None:
+    def respond(number: Any, body: Any, request: pytest.FixtureRequest) -> Any:
         if number == 0:
             request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         return answer(body["input"])
@@ -203,21 +205,21 @@ def test_a_dropped_connection_is_tried_again(httpserver):
     assert len(server.bodies) == 2
 
 
-def test_no_server_at_all():
+def test_no_server_at_all() -> None:
     config = OpenAIConfig("m", "http://127.0.0.1:9/v1", retry=QUICK)
     with pytest.raises(EndpointError, match=r"127\.0\.0\.1:9/v1/embeddings: no answer: ConnectError") as caught:
         OpenAIEncoder(config, {}).encode(["甲"], Role.QUERY)
     assert caught.value.status is None
 
 
-def test_a_server_that_hangs(httpserver):
+def test_a_server_that_hangs(httpserver: HTTPServer) -> None:
     Server(httpserver, lambda _, body, __: time.sleep(0.5) or answer(body["input"]))
     with pytest.raises(EndpointError, match="ReadTimeout"):
         encoder(httpserver, timeout=0.05, retry=RetryPolicy(attempts=1)).encode(["甲"], Role.QUERY)
 
 
-def test_a_bad_text_stands_alone_and_the_rest_is_kept(httpserver):
-    def respond(_, body, __):
+def test_a_bad_text_stands_alone_and_the_rest_is_kept(httpserver: HTTPServer) -> None:
+    def respond(_: Any, body: Any, __: Any) -> Any:
         bad = any(t == "坏" for t in body["input"])
         return reply({"error": "cannot read this"}, 400) if bad else answer(body["input"])
 
@@ -234,10 +236,10 @@ def test_a_bad_text_stands_alone_and_the_rest_is_kept(httpserver):
     assert server.asked() == [["f", "g"]]
 
 
-def test_only_what_failed_is_asked_again(httpserver):
+def test_only_what_failed_is_asked_again(httpserver: HTTPServer) -> None:
     healthy = threading.Event()
 
-    def respond(_, body, __):
+    def respond(_: Any, body: Any, __: Any) -> Any:
         return answer(body["input"]) if healthy.is_set() or "乙" not in body["input"] else reply({}, 500)
 
     server = Server(httpserver, respond)
@@ -254,7 +256,7 @@ def test_only_what_failed_is_asked_again(httpserver):
     assert server.asked() == [["甲"]]
 
 
-def test_requests_under_way_are_bounded(httpserver):
+def test_requests_under_way_are_bounded(httpserver: HTTPServer) -> None:
     server = Server(httpserver, lambda _, body, __: time.sleep(0.05) or answer(body["input"]))
     encoder(httpserver, batch=1, concurrency=3).encode([f"t{i}" for i in range(9)], Role.QUERY)
     assert server.most_busy == 3
@@ -279,21 +281,21 @@ def test_requests_under_way_are_bounded(httpserver):
         ([1], "shape that is not known"),
     ],
 )
-def test_a_wrong_answer_is_noticed(httpserver, body, fault):
+def test_a_wrong_answer_is_noticed(httpserver: HTTPServer, body: Any, fault: str) -> None:
     Server(httpserver, lambda *_: reply(body))
     with pytest.raises(EndpointError, match=fault) as caught:
         encoder(httpserver, concurrency=1).encode(["甲", "乙"], Role.QUERY)
     assert httpserver.url_for("/v1/embeddings") in str(caught.value)
 
 
-def test_what_is_not_json(httpserver):
+def test_what_is_not_json(httpserver: HTTPServer) -> None:
     Server(httpserver, lambda *_: Response("<html>welcome</html>"))
     with pytest.raises(EndpointError, match="not JSON: <html>"):
         encoder(httpserver).encode(["甲"], Role.QUERY)
 
 
-def test_a_server_without_base64(httpserver):
-    def respond(_, body, __):
+def test_a_server_without_base64(httpserver: HTTPServer) -> None:
+    def respond(_: Any, body: Any, __: Any) -> Any:
         wrong = "encoding_format" in body
         return reply({"error": "unknown field encoding_format"}, 400) if wrong else answer(body["input"])
 
@@ -305,7 +307,7 @@ def test_a_server_without_base64(httpserver):
     assert len(server.bodies) == 1
 
 
-def test_the_key_is_sent_and_never_shown(httpserver, caplog):
+def test_the_key_is_sent_and_never_shown(httpserver: HTTPServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     server = Server(httpserver, lambda *_: reply({"error": f"bad key {KEY}"}, 401))
     opened = encoder(httpserver, {"OPENAI_API_KEY": "other", "STEELYARD_API_KEY": KEY})
@@ -319,7 +321,9 @@ def test_the_key_is_sent_and_never_shown(httpserver, caplog):
     assert opened.info.fingerprint == OpenAIEncoder(given, {}).info.fingerprint
 
 
-def test_a_password_in_the_url_is_used_and_never_shown(httpserver, caplog):
+def test_a_password_in_the_url_is_used_and_never_shown(
+    httpserver: HTTPServer, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     server = Server(httpserver, lambda *_: reply({}, 404))
     url = httpserver.url_for("/v1").replace("http://", f"http://me:{KEY}@")
@@ -330,7 +334,7 @@ def test_a_password_in_the_url_is_used_and_never_shown(httpserver, caplog):
     assert not [s for s in (str(caught.value), caplog.text, opened.info.fingerprint) if KEY in s]
 
 
-def test_fingerprints_follow_what_is_asked_for():
+def test_fingerprints_follow_what_is_asked_for() -> None:
     base = OpenAIConfig("m", "http://a/v1")
     others = [
         OpenAIConfig("n", "http://a/v1"),
@@ -346,13 +350,13 @@ def test_fingerprints_follow_what_is_asked_for():
 
 
 @pytest.mark.parametrize("url", ["localhost:30000/v1", "ftp://a/v1", "http://", "http://a/v1?key=1", "http://[::1"])
-def test_what_is_not_a_url(url):
+def test_what_is_not_a_url(url: str) -> None:
     with pytest.raises(UsageError, match="URL"):
         OpenAIEncoder(OpenAIConfig("m", url), {})
 
 
 @pytest.mark.parametrize("wrong", [{"batch": 0}, {"concurrency": 0}, {"timeout": 0}])
-def test_settings_out_of_range(wrong):
+def test_settings_out_of_range(wrong: dict[Any, Any]) -> None:
     with pytest.raises(UsageError, match="at least 1"):
         OpenAIConfig("m", "http://a", **wrong)
 
@@ -361,11 +365,11 @@ def test_settings_out_of_range(wrong):
     ("value", "seconds"),
     [("7", 7), ("0.5", 0.5), ("-3", 0), ("", None), ("soon", None), ("nan", None)],
 )
-def test_retry_after_in_seconds(value, seconds):
+def test_retry_after_in_seconds(value: str, seconds: float | None) -> None:
     assert retry_after(value) == seconds
 
 
-def test_retry_after_as_a_date():
+def test_retry_after_as_a_date() -> None:
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     assert retry_after("Fri, 31 Dec 2100 23:59:59 GMT") > 1e9
 
@@ -373,7 +377,7 @@ def test_retry_after_as_a_date():
 DOCUMENTS = ["one", "fifteen", "", "three"]
 
 
-def rerank_answer(shape, documents):
+def rerank_answer(shape: Any, documents: Any) -> Any:
     items = [{"index": i, "score": len(d) / 10} for i, d in enumerate(documents)]
     items.sort(key=lambda item: -item["score"])
     if shape == "results":
@@ -383,7 +387,7 @@ def rerank_answer(shape, documents):
 
 
 @pytest.mark.parametrize("shape", ["results", "list"])
-def test_scores_come_back_in_order(httpserver, shape):
+def test_scores_come_back_in_order(httpserver: HTTPServer, shape: str) -> None:
     server = Server(httpserver, lambda _, body, __: rerank_answer(shape, body["documents"]), "/v1/rerank")
     reranker = OpenAIReranker(OpenAIConfig("m", httpserver.url_for("/v1"), batch=3, concurrency=1), {})
     assert isinstance(reranker, Reranker)
@@ -395,8 +399,8 @@ def test_scores_come_back_in_order(httpserver, shape):
     reranker.close()
 
 
-def test_a_server_that_calls_documents_texts(httpserver):
-    def respond(_, body, __):
+def test_a_server_that_calls_documents_texts(httpserver: HTTPServer) -> None:
+    def respond(_: Any, body: Any, __: Any) -> Any:
         known = "texts" in body
         return rerank_answer("list", body["texts"]) if known else reply({"error": "missing field `texts`"}, 422)
 
@@ -417,7 +421,7 @@ def test_a_server_that_calls_documents_texts(httpserver):
         ([{"score": 1.0}, {"score": 0.5}], "numbered"),
     ],
 )
-def test_wrong_scores_are_noticed(httpserver, body, fault):
+def test_wrong_scores_are_noticed(httpserver: HTTPServer, body: Any, fault: str) -> None:
     Server(httpserver, lambda *_: reply(body), "/v1/rerank")
     with pytest.raises(EndpointError, match=fault):
         OpenAIReranker(OpenAIConfig("m", httpserver.url_for("/v1"), concurrency=1), {}).score("q", ["a", "b"])

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
@@ -21,10 +22,10 @@ except KeyboardInterrupt:
 """
 
 
-def test_an_interrupt_ends_the_call_and_the_process():
+def test_an_interrupt_ends_the_call_and_the_process() -> None:
     asked, two = [], threading.Event()
 
-    def respond(request):
+    def respond(request: pytest.FixtureRequest) -> Response:
         asked.append(time.monotonic())
         if len(asked) >= 2:
             two.set()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from index_kit import FakePool, fake_builder
 
 from fake_engines import FakeEncoder
+from index_kit import FakePool, fake_builder
 from steelyard.cli.app import run
 from steelyard.errors import StoreError, UsageError
 from steelyard.index.entry import Entry
@@ -23,7 +24,7 @@ FAQ = "编号,问题,答案,类别\nq1,,退款十日内到账,售后\nq2,,在设
 class Turned(FakePool):
     """The same fingerprint, other vectors: weights that were replaced under the same name."""
 
-    def encoder(self, recipe, backend):  # type: ignore[no-untyped-def]
+    def encoder(self, recipe: Any, backend: Any) -> tuple[Any, ...]:  # type: ignore[no-untyped-def]
         made, choice = super().encoder(recipe, backend)
         made._vector = lambda text: FakeEncoder(32)._vector(text[::-1] + "!")  # type: ignore[method-assign]
         return made, choice

@@ -1,5 +1,7 @@
 """Linear probe and clustering: known values, chance, and agreement with an independent implementation."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from steelyard.measures.clustering import as_codes, k_means, v_difference, v_int
 from steelyard.measures.linear_probe import Probe, fit, out_of_fold, stratified
 
 
-def blobs(n=120, d=16, classes=3, spread=0.3, seed=0):
+def blobs(n: int = 120, d: int = 16, classes: int = 3, spread: float = 0.3, seed: int = 0) -> tuple[Any, ...]:
     rng = np.random.default_rng(seed)
     centres = rng.standard_normal((classes, d))
     codes = np.arange(n) % classes
@@ -18,34 +20,34 @@ def blobs(n=120, d=16, classes=3, spread=0.3, seed=0):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True), [f"c{i}" for i in codes]
 
 
-def accuracy(found, labels):
+def accuracy(found: Any, labels: Any) -> Any:
     return np.mean([a == b for a, b in zip(found, labels, strict=True)])
 
 
-def test_what_is_separable_is_read_off():
+def test_what_is_separable_is_read_off() -> None:
     rows, labels = blobs()
     assert accuracy(out_of_fold(rows, labels), labels) == 1.0
 
 
-def test_labels_without_meaning_are_at_chance():
+def test_labels_without_meaning_are_at_chance() -> None:
     rows, labels = blobs(n=150)
     shuffled = list(np.random.default_rng(1).permutation(labels))
     assert 0.15 < accuracy(out_of_fold(rows, shuffled), shuffled) < 0.52
 
 
-def test_a_text_is_judged_by_a_fit_that_has_not_seen_it():
+def test_a_text_is_judged_by_a_fit_that_has_not_seen_it() -> None:
     rng = np.random.default_rng(2)
     rows = rng.standard_normal((60, 200)).astype(np.float32)  # more dimensions than texts: memory would be perfect
     labels = [str(i) for i in rng.integers(0, 2, 60)]
     assert accuracy(out_of_fold(rows, labels), labels) < 0.75
 
 
-def test_the_same_seed_gives_the_same_answer():
+def test_the_same_seed_gives_the_same_answer() -> None:
     rows, labels = blobs(spread=1.5)
     assert out_of_fold(rows, labels, seed=3) == out_of_fold(rows, labels, seed=3)
 
 
-def test_scale_and_shift_of_the_vectors_do_not_matter():
+def test_scale_and_shift_of_the_vectors_do_not_matter() -> None:
     rows, labels = blobs(spread=1.2)
     moved = (rows * 50 + 3).astype(np.float32)
     assert accuracy(out_of_fold(rows, labels), labels) == pytest.approx(
@@ -54,7 +56,7 @@ def test_scale_and_shift_of_the_vectors_do_not_matter():
 
 
 @given(st.lists(st.integers(0, 3), min_size=8, max_size=60), st.integers(2, 5))
-def test_parts_hold_every_class_in_proportion(codes, parts):
+def test_parts_hold_every_class_in_proportion(codes: list[int], parts: int) -> None:
     codes = np.array(codes)
     found = stratified(codes, parts, np.random.default_rng(0))
     assert set(found) <= set(range(parts))
@@ -65,7 +67,7 @@ def test_parts_hold_every_class_in_proportion(codes, parts):
         assert counts.max() - counts.min() <= 1
 
 
-def test_the_fit_is_a_minimum():
+def test_the_fit_is_a_minimum() -> None:
     rows, labels = blobs(n=40, d=5)
     rows = np.hstack([rows.astype(np.float64), np.ones((40, 1))])
     codes = as_codes(labels)
@@ -78,7 +80,7 @@ def test_the_fit_is_a_minimum():
     assert np.abs(gradient).max() < 1e-4
 
 
-def test_the_probe_agrees_with_scikit_learn():
+def test_the_probe_agrees_with_scikit_learn() -> None:
     linear_model = pytest.importorskip("sklearn.linear_model")
     rows, labels = blobs(n=200, spread=1.5)
     codes = as_codes(labels)
@@ -88,7 +90,7 @@ def test_the_probe_agrees_with_scikit_learn():
     assert np.mean(other.predict(prepared) == probe.classes(rows)) > 0.99
 
 
-def test_fewer_texts_than_dimensions_change_nothing():
+def test_fewer_texts_than_dimensions_change_nothing() -> None:
     rows, labels = blobs(n=30, d=60, spread=1.0)
     codes = as_codes(labels)
     spanned = Probe(rows, codes, 3)
@@ -106,7 +108,7 @@ def test_fewer_texts_than_dimensions_change_nothing():
 @pytest.mark.parametrize(
     ("labels", "words"), [(["a"] * 20, "two labels at least"), (["a"] * 17 + ["b"] * 3, "label 'b' has 3 texts")]
 )
-def test_labels_that_cannot_be_probed(labels, words):
+def test_labels_that_cannot_be_probed(labels: Any, words: str) -> None:
     with pytest.raises(DataError, match=words):
         out_of_fold(np.zeros((20, 2), dtype=np.float32), labels)
 
@@ -121,12 +123,12 @@ def test_labels_that_cannot_be_probed(labels, words):
         ([0, 0, 0, 0], [0, 0, 0, 0], 1.0),
     ],
 )
-def test_v_measure_by_hand(labels, clusters, wanted):
+def test_v_measure_by_hand(labels: list[int], clusters: list[int], wanted: float) -> None:
     assert v_measure(np.array(labels), np.array(clusters)) == pytest.approx(wanted, abs=1e-9)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=2, max_size=40))
-def test_v_measure_is_symmetric_and_within_bounds(pairs):
+def test_v_measure_is_symmetric_and_within_bounds(pairs: list[Any]) -> None:
     a, b = (np.array(side) for side in zip(*pairs, strict=True))
     assert v_measure(a, b) == pytest.approx(v_measure(b, a), abs=1e-9)
     assert 0 <= v_measure(a, b) <= 1
@@ -134,14 +136,14 @@ def test_v_measure_is_symmetric_and_within_bounds(pairs):
     assert v_measure(a, b) == pytest.approx(metrics.v_measure_score(a, b), abs=1e-9)
 
 
-def test_k_means_finds_what_is_apart():
+def test_k_means_finds_what_is_apart() -> None:
     rows, labels = blobs(spread=0.1)
     found = k_means(rows, 3, restarts=3)
     assert v_measure(as_codes(labels), found[0]) == pytest.approx(1.0)
     assert [len(c) for c in found] == [120] * 3
 
 
-def test_the_best_clustering_comes_first():
+def test_the_best_clustering_comes_first() -> None:
     rows, _ = blobs(n=90, classes=6, spread=0.8)
     inertias = []
     for clusters in k_means(rows, 6, seed=1, restarts=5):
@@ -150,11 +152,11 @@ def test_the_best_clustering_comes_first():
     assert inertias == sorted(inertias)
 
 
-def test_k_means_of_equal_texts():
+def test_k_means_of_equal_texts() -> None:
     assert len(k_means(np.ones((5, 3), dtype=np.float32), 2, restarts=1)[0]) == 5
 
 
-def test_the_interval_holds_the_truth_about_as_often_as_it_says():
+def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     k, right = 4, 0.7
     shares = np.full((k, k), (1 - right) / (k - 1) / k)
@@ -171,7 +173,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says():
     assert hits >= 52
 
 
-def test_a_difference_is_paired():
+def test_a_difference_is_paired() -> None:
     rng = np.random.default_rng(1)
     labels = np.arange(300) % 3
     one = np.where(rng.random(300) < 0.9, labels, rng.integers(0, 3, 300))

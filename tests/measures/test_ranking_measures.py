@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import pytrec_eval
@@ -32,7 +34,7 @@ judgement_sets = st.dictionaries(
 )
 
 
-def by_pytrec_eval(judgements, run, names):
+def by_pytrec_eval(judgements: Any, run: Any, names: Any) -> dict[Any, Any]:
     """Direct use, with the documented rules added by hand: unanswered 0, unanswerable left out."""
     kept = {q: g for q, g in judgements.items() if any(v > 0 for v in g.values())}
     if not kept:
@@ -42,7 +44,7 @@ def by_pytrec_eval(judgements, run, names):
 
 
 @given(judgement_sets, runs)
-def test_figures_equal_trec_eval(judgements, run):
+def test_figures_equal_trec_eval(judgements: Any, run: Any) -> None:
     rankings = [ranked(q, hits) for q, hits in run.items()]
     ours = evaluate(judgements, rankings, list(TREC))
     theirs = by_pytrec_eval(judgements, run, list(TREC))
@@ -54,7 +56,7 @@ def test_figures_equal_trec_eval(judgements, run):
 
 
 @given(judgement_sets, runs)
-def test_cutting_rankings_at_the_deepest_measure_changes_nothing(judgements, run):
+def test_cutting_rankings_at_the_deepest_measure_changes_nothing(judgements: Any, run: Any) -> None:
     rankings = [ranked(q, hits) for q, hits in run.items()]
     shallow = ["top1", "hit@3", "ndcg@10"]
     alone = evaluate(judgements, rankings, shallow)
@@ -62,7 +64,7 @@ def test_cutting_rankings_at_the_deepest_measure_changes_nothing(judgements, run
 
 
 @given(st.dictionaries(doc_ids, scores, min_size=1, max_size=17))
-def test_displayed_order_is_the_order_that_trec_eval_counts(hits):
+def test_displayed_order_is_the_order_that_trec_eval_counts(hits: Any) -> None:
     ranking = ranked("q", hits)
     evaluator_rank = {
         d: round(
@@ -74,7 +76,7 @@ def test_displayed_order_is_the_order_that_trec_eval_counts(hits):
 
 
 @given(judgement_sets, runs, st.integers(1, 12))
-def test_mrr_with_a_cutoff_is_the_rank_or_nothing(judgements, run, k):
+def test_mrr_with_a_cutoff_is_the_rank_or_nothing(judgements: Any, run: Any, k: int) -> None:
     rankings = [ranked(q, hits) for q, hits in run.items()]
     values = evaluate(judgements, rankings, ["mrr", f"mrr@{k}", f"hit@{k}"])
     for query_id, full in values["mrr"].items():
@@ -82,14 +84,14 @@ def test_mrr_with_a_cutoff_is_the_rank_or_nothing(judgements, run, k):
         assert values[f"mrr@{k}"][query_id] == (full if inside else 0.0)
 
 
-def test_rules_for_queries():
+def test_rules_for_queries() -> None:
     judgements = {"asked": {"a": 1}, "unanswered": {"a": 2}, "hopeless": {"a": 0}, "empty": {}}
     rankings = [ranked("asked", {"a": 1.0}), ranked("hopeless", {"a": 1.0}), ranked("stranger", {"a": 1.0})]
     assert evaluate(judgements, rankings, ["top1"]) == {"top1": {"asked": 1.0, "unanswered": 0.0}}
     assert unanswerable(judgements) == ("hopeless", "empty")
 
 
-def test_one_evaluator_serves_many_systems():
+def test_one_evaluator_serves_many_systems() -> None:
     evaluator = Evaluator({"q": {"a": 1}}, ["top1", "mrr"])
     assert evaluator.evaluate([ranked("q", {"a": 2.0, "b": 1.0})]) == {"top1": {"q": 1.0}, "mrr": {"q": 1.0}}
     assert evaluator.evaluate([ranked("q", {"a": 1.0, "b": 2.0})]) == {"top1": {"q": 0.0}, "mrr": {"q": 0.5}}
@@ -111,19 +113,19 @@ def test_one_evaluator_serves_many_systems():
         ({"q\0": {"a": 1}}, [], "NUL"),
     ],
 )
-def test_what_cannot_be_counted_is_refused(judgements, rankings, message):
+def test_what_cannot_be_counted_is_refused(judgements: dict[Any, Any], rankings: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         evaluate(judgements, rankings, ["map"])
 
 
-def test_unjudged_ids_may_be_anything():
+def test_unjudged_ids_may_be_anything() -> None:
     scores = {"x\0y": 3.0, "x\0z": 3.0, "\udfff": 2.0, "~0": 1.5, "~1": 1.0, "a": 0.5, "~~": 0.1}
     judgements = {"q": {"a": 1, "~": 0, "~5": 2}}
     assert evaluate(judgements, [ranked("q", scores)], ["mrr"])["mrr"] == {"q": pytest.approx(1 / 6)}
 
 
 @given(st.integers(1, 400), st.integers(0, 500), st.lists(st.integers(0, 499), min_size=1, max_size=9, unique=True))
-def test_long_rankings_equal_trec_eval(n, shift, relevant):
+def test_long_rankings_equal_trec_eval(n: int, shift: int, relevant: list[int]) -> None:
     hits = {f"d{(i * 7919 + shift) % 503}": float(i % 37) for i in range(n)}
     judgements = {"q": {f"d{i}": 1 + i % 2 for i in relevant}}
     ours = evaluate(judgements, [ranked("q", hits)], list(TREC))
@@ -132,7 +134,7 @@ def test_long_rankings_equal_trec_eval(n, shift, relevant):
 
 
 @pytest.mark.parametrize("name", ["top1", "hit@3", "P@5", "recall@100", "mrr", "mrr@10", "ndcg", "ndcg@10", "map"])
-def test_names_print_as_typed(name):
+def test_names_print_as_typed(name: str) -> None:
     assert str(parse_measure(name)) == name
     assert str(parse_measure(f" {name.upper()} ")) == name
 
@@ -140,7 +142,7 @@ def test_names_print_as_typed(name):
 @pytest.mark.parametrize(
     "name", ["", "top", "top1@3", "hit", "recall", "hit@0", "hit@-1", "ndcg@1000000", "p@x", "map@x"]
 )
-def test_bad_names_say_what_fits(name):
+def test_bad_names_say_what_fits(name: str) -> None:
     with pytest.raises(UsageError, match=r"hit@|between 1"):
         parse_measure(name)
 
@@ -170,16 +172,16 @@ SPELLED = {
 
 
 @pytest.mark.parametrize(("typed", "printed"), SPELLED.items())
-def test_names_as_people_and_other_tools_write_them(typed, printed):
+def test_names_as_people_and_other_tools_write_them(typed: Any, printed: Any) -> None:
     assert str(parse_measure(typed)) == printed
 
 
-def test_a_near_miss_is_named():
+def test_a_near_miss_is_named() -> None:
     with pytest.raises(UsageError, match="did you mean ndcg@10"):
         parse_measure("ndgc@10")
 
 
-def test_lists_of_measures():
+def test_lists_of_measures() -> None:
     assert parse_measures(["mrr", "MRR", "map"]) == (Measure("mrr"), Measure("map"))
     with pytest.raises(UsageError, match="no measure"):
         parse_measures([])
@@ -188,7 +190,7 @@ def test_lists_of_measures():
 
 
 @given(judgement_sets, st.lists(runs, max_size=4))
-def test_what_is_remembered_of_other_systems_changes_nothing(judgements, systems):
+def test_what_is_remembered_of_other_systems_changes_nothing(judgements: Any, systems: list[Any]) -> None:
     one = Evaluator(judgements, list(TREC))
     for run in [*systems, *systems]:
         rankings = [ranked(q, hits) for q, hits in run.items()]

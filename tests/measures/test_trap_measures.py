@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from steelyard.types import Ranking, TrapKind, ranked
 GROUP = {"p": TrapKind.POSITIVE, "l": TrapKind.LOOKALIKE, "c": TrapKind.CONTRARY, "n": TrapKind.NEIGHBOUR}
 
 
-def outcome(scores, k=None):
+def outcome(scores: Any, k: Any = None) -> Any:
     return trap_outcomes({"q": GROUP}, [ranked("q", scores, k)])["q"]
 
 
@@ -28,16 +30,16 @@ def outcome(scores, k=None):
         ({"p": 1.0, "l": 1.0}, "positive", True, 0.0),
     ],
 )
-def test_outcomes(scores, winner, ahead, margin):
+def test_outcomes(scores: dict[Any, Any], winner: str, ahead: bool, margin: float | None) -> None:
     assert outcome(scores) == TrapOutcome("q", Winner(winner), ahead, margin)
 
 
-def test_an_unanswered_trap_is_lost():
+def test_an_unanswered_trap_is_lost() -> None:
     assert trap_outcomes({"q": GROUP}, []) == {"q": TrapOutcome("q", Winner.NONE, ahead=False, margin=None)}
 
 
 @given(st.dictionaries(st.sampled_from([*GROUP, "x", "y"]), st.integers(-3, 3).map(float)), st.integers(0, 6))
-def test_ahead_margin_and_winner_agree(scores, k):
+def test_ahead_margin_and_winner_agree(scores: Any, k: int) -> None:
     got = outcome(scores, k)
     if got.margin is not None:
         assert got.ahead or got.margin <= 0
@@ -48,7 +50,7 @@ def test_ahead_margin_and_winner_agree(scores, k):
         assert not got.ahead
 
 
-def test_refusals():
+def test_refusals() -> None:
     ranking = ranked("q", {"p": 1.0})
     with pytest.raises(DataError, match="two rankings"):
         trap_outcomes({"q": GROUP}, [ranking, ranking])

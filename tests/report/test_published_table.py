@@ -2,7 +2,10 @@
 
 import io
 import json
+from pathlib import Path
+from typing import Any
 
+import pytest
 from rich.console import Console
 
 from steelyard.bench.evaluation.result import load
@@ -12,13 +15,13 @@ from steelyard.report.terminal import print_blocks
 from steelyard.wording.words import load_wording
 
 
-def printed(*results):
+def printed(*results: Any) -> Any:
     out = io.StringIO()
     print_blocks(Console(file=out, width=200), published_blocks(results, load_wording("en")))
     return out.getvalue()
 
 
-def test_the_published_figures_come_back_unchanged():
+def test_the_published_figures_come_back_unchanged() -> None:
     text = printed(load("published:a100-8x24")).splitlines()
     assert " ".join(text[0].split()) == "model memory GB load s inference s texts/s Top-1 % Top-3 % dims"
     rows = [" ".join(line.split()) for line in text[1:5]]
@@ -31,13 +34,13 @@ def test_the_published_figures_come_back_unchanged():
     assert "Undecided: the 4 systems show no significant difference by Top-1 on 8 queries" in "\n".join(text)
 
 
-def test_a_result_without_costs_shows_dashes():
+def test_a_result_without_costs_shows_dashes() -> None:
     stored = load("published:a100-8x24")
     bare = stored.model_copy(update={"systems": tuple(s.model_copy(update={"costs": None}) for s in stored.systems)})
     assert [row[1:5] for row in published_table([bare], load_wording("en")).rows] == [(None,) * 4] * 4
 
 
-def test_one_command_makes_it_for_any_systems(tmp_path, capfdbinary):
+def test_one_command_makes_it_for_any_systems(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     out = str(tmp_path / "t.json")
     quick = ["--rounds", "1", "--seconds", "0.02", "--no-cold", "--no-cache", "--out", out]
     assert main(["table", "minilm-en", "bm25", "published:a100-8x24", *quick]) == 0
@@ -52,6 +55,6 @@ def test_one_command_makes_it_for_any_systems(tmp_path, capfdbinary):
     assert stored["systems"][0]["costs"]["texts"] == 32
 
 
-def test_nothing_to_show_is_refused(capfd):
+def test_nothing_to_show_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["table"]) == 2
     assert "published:a100-8x24" in capfd.readouterr().err

@@ -1,6 +1,7 @@
 """Cost tables: spreads shown, hidden differences marked, nothing printed that was not measured."""
 
 import io
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -16,8 +17,8 @@ from steelyard.wording.numbers import COST, short
 from steelyard.wording.words import load_wording
 
 
-def record(factor=1.0, **changes):
-    def around(value):
+def record(factor: float = 1.0, **changes: Any) -> CostRecord:
+    def around(value: Any) -> Any:
         return figure([factor * value * (1 + e) for e in (-0.02, -0.01, 0.01, 0.02)])
 
     given = {
@@ -32,14 +33,14 @@ def record(factor=1.0, **changes):
     return CostRecord(**given | changes)
 
 
-def printed(costs):
+def printed(costs: Any) -> Any:
     out = io.StringIO()
     print_blocks(Console(file=out, width=200, highlight=False), cost_blocks(costs, load_wording("en")))
     return out.getvalue()
 
 
-def test_a_cell_has_its_spread():
-    def cell(*rounds):
+def test_a_cell_has_its_spread() -> None:
+    def cell(*rounds: Any) -> Any:
         return Column("x", COST).text(Spread.of(figure(rounds)) if rounds else None, narrow=True)
 
     assert cell(90.0, 100.0, 110.0) == "100 ±10%"
@@ -51,11 +52,11 @@ def test_a_cell_has_its_spread():
 @pytest.mark.parametrize(
     ("value", "text"), [(12345.6, "12,346"), (99.94, "99.9"), (12.34, "12.3"), (1.234, "1.23"), (0.0123, "0.0123")]
 )
-def test_numbers_have_no_exponent(value, text):
+def test_numbers_have_no_exponent(value: float, text: str) -> None:
     assert short(value) == text
 
 
-def test_what_cannot_be_told_from_the_best_is_marked():
+def test_what_cannot_be_told_from_the_best_is_marked() -> None:
     low, near, far = figure([1.0, 1.1, 1.2, 1.3]), figure([1.2, 1.3, 1.4, 1.5]), figure([3, 3.1, 3.2, 3.3])
     for key, marks in (("load_s", ["", SAME, ""]), ("texts_per_second", ["", "", ""])):
         cells = list(marked([low, near, far, None], COSTS[key]))
@@ -63,7 +64,7 @@ def test_what_cannot_be_told_from_the_best_is_marked():
         assert cells[3] is None
 
 
-def test_the_table_shows_what_was_measured_and_no_more():
+def test_the_table_shows_what_was_measured_and_no_more() -> None:
     text = printed({"quick": record(), "slow": record(3.0, gpu_bytes=figure([2e9] * 4))})
     assert "GPU GB" in text
     assert "1M tokens" not in text
@@ -73,14 +74,14 @@ def test_the_table_shows_what_was_measured_and_no_more():
     assert "in 3 % of cases by chance" in text
 
 
-def test_three_rounds_mark_everything():
+def test_three_rounds_mark_everything() -> None:
     costs = {"quick": record(rounds=3, load_seconds=figure([1, 1, 1])), "slow": record(load_seconds=figure([9] * 4))}
     text = printed(costs)
     assert f"{SAME}9.00" in text
     assert "by chance" not in text
 
 
-def test_every_part_that_was_measured_is_printed():
+def test_every_part_that_was_measured_is_printed() -> None:
     four = figure([100.0] * 4)
     speeds = (Speed(batch=8, texts_per_second=four, tokens_per_second=four, peak_share=figure([0.5] * 4)),)
     lengths = (Speed(batch=4, characters=32, texts_per_second=four),)
@@ -94,10 +95,10 @@ def test_every_part_that_was_measured_is_printed():
         assert part in text, part
 
 
-def test_a_note_of_all_is_said_once():
+def test_a_note_of_all_is_said_once() -> None:
     text = printed({"x": record(notes=("shared",)), "y": record(notes=("shared",))})
     assert text.count("shared") == 1
 
 
-def test_nothing_measured_prints_nothing():
+def test_nothing_measured_prints_nothing() -> None:
     assert printed({}) == ""

@@ -1,13 +1,14 @@
 """Small stand-ins that obey the protocols: vectors, scores and rankings that a test can foresee."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from steelyard.engines.base import BaseEncoder, BaseReranker
 from steelyard.engines.protocol import EngineInfo
 from steelyard.retrieval.protocol import silent
-from steelyard.types import Document, Query, Ranking, ranked
+from steelyard.types import Document, Query, Ranking, Role, ranked
 
 
 def info(model: str, dimension: int) -> EngineInfo:
@@ -25,7 +26,7 @@ class TableEncoder(BaseEncoder):
     def info(self) -> EngineInfo:
         return info("table", len(next(iter(self.table.values()))))
 
-    def _encode(self, texts, role, instruction):
+    def _encode(self, texts: Sequence[str], role: Role, instruction: str | None) -> Any:
         self.calls.append((len(texts), role.value, instruction))
         return np.array([self.table[t] for t in texts], dtype=np.float32)
 
@@ -40,7 +41,7 @@ class LengthReranker(BaseReranker):
     def info(self) -> EngineInfo:
         return info("length", 0)
 
-    def _score(self, query, documents, instruction):
+    def _score(self, query: Any, documents: Any, instruction: str | None) -> Any:
         self.calls.append((query, tuple(documents), instruction))
         return np.array([-len(d) for d in documents], dtype=np.float32)
 
@@ -53,11 +54,11 @@ class FixedRetriever:
         self.asked: list[int] = []
         self.documents: list[Document] = []
 
-    def index(self, documents, progress=silent) -> None:
+    def index(self, documents: Any, progress: Any = silent) -> None:
         self.documents = list(documents)
         progress("index", len(self.documents), len(self.documents))
 
-    def search(self, queries: Sequence[Query], k, progress=silent) -> list[Ranking]:
+    def search(self, queries: Sequence[Query], k: Any, progress: Any = silent) -> list[Ranking]:
         self.asked.append(k)
         progress("search", len(queries), len(queries))
         return [ranked(q.id, self.scores, k) for q in queries]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,12 +25,12 @@ from steelyard.types import Document, Query, Role
 class Margin(FakeEncoder):
     """One token a character, and two of the template."""
 
-    def count_tokens(self, texts, role, instruction=None):
+    def count_tokens(self, texts: Sequence[str], role: Role, instruction: Any = None) -> list[Any]:
         return [len(t) + 2 for t in texts]
 
 
 @given(st.text(min_size=1, max_size=200), st.integers(3, 40))
-def test_windows_cover_the_text_overlap_and_keep_the_limit(text, limit):
+def test_windows_cover_the_text_overlap_and_keep_the_limit(text: str, limit: int) -> None:
     windows = ChunkEncoder(Margin(), limit).windows(text, Role.DOCUMENT)
     assert windows[0].start == 0
     assert windows[-1].stop == len(text)
@@ -40,7 +42,7 @@ def test_windows_cover_the_text_overlap_and_keep_the_limit(text, limit):
 
 
 @given(st.lists(st.text(max_size=60), max_size=5), st.integers(4, 30))
-def test_the_vector_is_the_mean_of_the_windows_by_their_tokens(texts, limit):
+def test_the_vector_is_the_mean_of_the_windows_by_their_tokens(texts: list[str], limit: int) -> None:
     chunker, inner = ChunkEncoder(Margin(), limit), Margin()
     rows = chunker.encode(texts, Role.DOCUMENT)
     assert rows.shape == (len(texts), inner.info.dimension)
@@ -55,9 +57,9 @@ def test_the_vector_is_the_mean_of_the_windows_by_their_tokens(texts, limit):
         np.testing.assert_allclose(row, total / np.linalg.norm(total), atol=1e-5)
 
 
-def test_what_cannot_be_cut_into_windows_is_refused():
+def test_what_cannot_be_cut_into_windows_is_refused() -> None:
     class Silent(FakeEncoder):
-        def count_tokens(self, texts, role, instruction=None):
+        def count_tokens(self, texts: Sequence[str], role: Role, instruction: Any = None) -> None:
             return None
 
     with pytest.raises(UsageError, match="long=chunk"):
@@ -67,7 +69,7 @@ def test_what_cannot_be_cut_into_windows_is_refused():
 
 
 @pytest.mark.filterwarnings("error:.*were cut")
-def test_a_real_model_reads_the_end_of_a_long_text_without_cutting_it():
+def test_a_real_model_reads_the_end_of_a_long_text_without_cutting_it() -> None:
     minilm = open_encoder(load_recipe("minilm-en"))
     chunker = ChunkEncoder(minilm)
     filler = "The committee discussed the minutes of the last meeting. " * 60
@@ -78,7 +80,7 @@ def test_a_real_model_reads_the_end_of_a_long_text_without_cutting_it():
         assert window.tokens <= 256
 
 
-def test_an_expression_asks_for_it():
+def test_an_expression_asks_for_it() -> None:
     check(parse("minilm-en[long=chunk|cut]"))
     with pytest.raises(ExpressionError, match="takes one of cut, chunk"):
         check(parse("minilm-en[long=fold]"))

@@ -10,7 +10,7 @@ TABLE = {"east": (4, 0, 3), "north": (0, 2, 0), "both": (1, 1, 9), "zero": (0, 0
 DOCUMENTS = [Document(t, t) for t in ("east", "north", "both", "zero")]
 
 
-def test_ranks_by_cosine():
+def test_ranks_by_cosine() -> None:
     retriever = DenseRetriever(TableEncoder(TABLE))
     retriever.index(DOCUMENTS)
     ranking = retriever.search([Query("1", "q")], 10)[0]
@@ -18,7 +18,7 @@ def test_ranks_by_cosine():
     np.testing.assert_allclose(ranking.scores, [0.8, 1 / np.sqrt(83), 0, 0], rtol=1e-6)
 
 
-def test_a_cut_vector_is_normalised_again():
+def test_a_cut_vector_is_normalised_again() -> None:
     retriever = DenseRetriever(TableEncoder(TABLE), dimension=2)
     retriever.index(DOCUMENTS)
     ranking = retriever.search([Query("1", "q")], 2)[0]
@@ -27,13 +27,13 @@ def test_a_cut_vector_is_normalised_again():
 
 
 @pytest.mark.parametrize("dimension", [0, 4, -1])
-def test_a_dimension_that_is_not_there(dimension):
+def test_a_dimension_that_is_not_there(dimension: int) -> None:
     retriever = DenseRetriever(TableEncoder(TABLE), dimension=dimension)
     with pytest.raises(UsageError, match="table gives 3 dimensions"):
         retriever.index(DOCUMENTS)
 
 
-def test_only_queries_get_the_instruction():
+def test_only_queries_get_the_instruction() -> None:
     encoder = TableEncoder(TABLE)
     retriever = DenseRetriever(encoder, instruction="find it")
     retriever.index(DOCUMENTS)
@@ -41,7 +41,7 @@ def test_only_queries_get_the_instruction():
     assert encoder.calls == [(4, "document", None), (1, "query", "find it")]
 
 
-def test_many_documents_come_in_parts_and_in_order():
+def test_many_documents_come_in_parts_and_in_order() -> None:
     table = {f"t{i}": (np.cos(i), np.sin(i)) for i in range(700)} | {"q": (1, 0)}
     retriever = DenseRetriever(TableEncoder(table))
     seen = []
@@ -52,7 +52,7 @@ def test_many_documents_come_in_parts_and_in_order():
         assert hit.score == pytest.approx(np.cos(int(hit.document_id[1:])), abs=1e-6)
 
 
-def test_nothing_indexed_nothing_found():
+def test_nothing_indexed_nothing_found() -> None:
     retriever = DenseRetriever(TableEncoder(TABLE))
     with pytest.raises(UsageError, match="index documents"):
         retriever.search([Query("1", "q")], 1)

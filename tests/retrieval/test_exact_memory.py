@@ -9,7 +9,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "exact_memory.py"
 
 
 @pytest.mark.slow
-def test_a_large_search_stays_within_the_vectors_and_a_gigabyte():
+def test_a_large_search_stays_within_the_vectors_and_a_gigabyte() -> None:
     """A quarter of the size that the promise names, held to a quarter of the memory."""
     command = [sys.executable, str(SCRIPT), "250000", "1000", "1024", "100"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

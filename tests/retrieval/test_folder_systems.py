@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def reranker(tmp_path: Path) -> Path:
     return folder
 
 
-def test_folders_fit_where_their_kind_does(embedder, reranker):
+def test_folders_fit_where_their_kind_does(embedder: Any, reranker: Any) -> None:
     check(parse(f"bm25 + folder:{embedder}[backend=torch-fp32] >> folder:{reranker}[top=20]"))
     with pytest.raises(ExpressionError, match="does not fit here"):
         check(parse(f"folder:{reranker}"))
@@ -46,6 +47,6 @@ def test_folders_fit_where_their_kind_does(embedder, reranker):
         check(parse(f"folder:{embedder}[dim=16]"))
 
 
-def test_a_folder_that_is_no_model_is_refused_before_anything_runs(tmp_path):
+def test_a_folder_that_is_no_model_is_refused_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="not the folder of a model"):
         check(parse(f"folder:{tmp_path}"))

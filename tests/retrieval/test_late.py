@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ TEXTS = st.lists(st.text(alphabet="abcdef", max_size=6), max_size=8)
 
 
 @given(TEXTS, TEXTS, st.integers(1, 5))
-def test_scores_are_shares_of_query_letters_in_the_document(documents, queries, k):
+def test_scores_are_shares_of_query_letters_in_the_document(documents: Any, queries: Any, k: int) -> None:
     retriever = LateRetriever(LetterEncoder())
     retriever.index([Document(f"d{i}", t) for i, t in enumerate(documents)])
     found = retriever.search([Query(f"q{i}", t) for i, t in enumerate(queries)], k)
@@ -30,13 +32,13 @@ def test_scores_are_shares_of_query_letters_in_the_document(documents, queries, 
         np.testing.assert_allclose(ranking.scores, wanted.scores, atol=1e-6)
 
 
-def test_a_suite_that_does_not_fit_is_refused_with_the_way_out():
+def test_a_suite_that_does_not_fit_is_refused_with_the_way_out() -> None:
     retriever = LateRetriever(LetterEncoder(), most_bytes=26 * 4 * 10)
     retriever.index([Document("a", "abcdefghij")])
     with pytest.raises(UsageError, match=r"1 of 1 documents.*>> maxsim:letters\[top=50\]"):
         retriever.index([Document("a", "abcdefghijk")])
 
 
-def test_searching_nothing_is_refused():
+def test_searching_nothing_is_refused() -> None:
     with pytest.raises(UsageError, match="index documents"):
         LateRetriever(LetterEncoder()).search([Query("q", "a")], 3)

@@ -1,5 +1,6 @@
 import math
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ words = st.sampled_from(["苹果", "手机", "水果", "好吃", "apple", "的",
 texts = st.lists(words, max_size=8).map(" ".join)
 
 
-def reference(documents, query, k, k1=1.5, b=0.75):
+def reference(documents: Any, query: Any, k: Any, k1: float = 1.5, b: float = 0.75) -> Any:
     """BM25 as Lucene has it, written out."""
     bags = {d.id: Counter(segment(d.text)) for d in documents}
     average = sum(map(Counter.total, bags.values())) / len(bags)
@@ -35,7 +36,7 @@ def reference(documents, query, k, k1=1.5, b=0.75):
 
 
 @given(st.lists(texts, min_size=1, max_size=12), texts, st.integers(1, 15))
-def test_is_lucenes_bm25(document_texts, query_text, k):
+def test_is_lucenes_bm25(document_texts: list[Any], query_text: Any, k: int) -> None:
     documents = [Document(f"d{i}", t) for i, t in enumerate(document_texts)]
     retriever = BM25Retriever()
     retriever.index(documents)
@@ -48,7 +49,7 @@ def test_is_lucenes_bm25(document_texts, query_text, k):
         assert every[hit.document_id] == pytest.approx(hit.score, rel=1e-5)
 
 
-def test_no_match_is_an_empty_ranking():
+def test_no_match_is_an_empty_ranking() -> None:
     retriever = BM25Retriever()
     retriever.index([Document("a", "苹果手机"), Document("b", ""), Document("c", "，。")])
     found = retriever.search([Query("1", "月亮"), Query("2", ""), Query("3", "手机"), Query("4", "！")], 10)
@@ -57,19 +58,19 @@ def test_no_match_is_an_empty_ranking():
 
 
 @pytest.mark.parametrize("documents", [[], [Document("a", "")], [Document("a", "，"), Document("b", " ")]])
-def test_documents_without_words(documents):
+def test_documents_without_words(documents: list[Any]) -> None:
     retriever = BM25Retriever()
     retriever.index(documents)
     assert len(retriever.search([Query("q", "苹果")], 3)[0]) == 0
 
 
-def test_equal_documents_tie_by_id_descending():
+def test_equal_documents_tie_by_id_descending() -> None:
     retriever = BM25Retriever()
     retriever.index([Document(i, "红苹果") for i in ("b", "c", "a")])
     assert retriever.search([Query("q", "苹果")], 2)[0].document_ids == ("c", "b")
 
 
-def test_a_second_index_replaces_the_first():
+def test_a_second_index_replaces_the_first() -> None:
     retriever = BM25Retriever()
     retriever.index([Document("a", "苹果")])
     retriever.index([Document("b", "月亮")])
@@ -77,7 +78,7 @@ def test_a_second_index_replaces_the_first():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_finds_the_better_document(method):
+def test_every_method_finds_the_better_document(method: Any) -> None:
     retriever = BM25Retriever(method=method)
     filler = [Document(f"x{i}", "今天 天气 不错") for i in range(5)]
     retriever.index([Document("a", "苹果 手机 发布"), Document("b", "苹果 好吃"), *filler])
@@ -85,7 +86,7 @@ def test_every_method_finds_the_better_document(method):
     assert ranking.document_ids == ("a", "b")
 
 
-def test_progress_ends_at_the_total():
+def test_progress_ends_at_the_total() -> None:
     seen = []
     retriever = BM25Retriever()
     retriever.index([Document("a", "苹果")], lambda *p: seen.append(p))
@@ -94,6 +95,6 @@ def test_progress_ends_at_the_total():
 
 
 @pytest.mark.parametrize("wrong", [{"k1": -1}, {"b": 1.5}, {"method": "tfidf"}])
-def test_settings_out_of_range(wrong):
+def test_settings_out_of_range(wrong: dict[Any, Any]) -> None:
     with pytest.raises(UsageError):
         BM25Retriever(**wrong)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ ids = st.lists(st.text(max_size=4), unique=True, min_size=1, max_size=30)
 
 
 @given(ids, st.data())
-def test_is_the_one_sort_rule(ids, data):
+def test_is_the_one_sort_rule(ids: Any, data: st.DataObject) -> None:
     scores = data.draw(
         st.lists(st.sampled_from([-1.0, -0.0, 0.0, 0.5, 1e30]), min_size=len(ids), max_size=len(ids)),
     )
@@ -22,13 +24,13 @@ def test_is_the_one_sort_rule(ids, data):
     assert (ours.scores == wanted.scores).all()
 
 
-def test_nan_is_refused():
+def test_nan_is_refused() -> None:
     with pytest.raises(ValueError, match="NaN"):
         TieOrder(["a"]).ranking("q", np.array([0]), np.array([np.nan], dtype=np.float32), 1)
 
 
 @given(st.data())
-def test_keys_rank_as_the_one_rule_does(data):
+def test_keys_rank_as_the_one_rule_does(data: st.DataObject) -> None:
     ids = data.draw(st.lists(st.text(min_size=1, max_size=3), min_size=1, max_size=20, unique=True))
     finite = st.floats(width=32, allow_nan=False)
     few = st.one_of(finite, st.sampled_from([0.0, -0.0, 1.0, float("inf"), float("-inf")]))
@@ -41,6 +43,6 @@ def test_keys_rank_as_the_one_rule_does(data):
     np.testing.assert_array_equal(ours.scores, wanted.scores)
 
 
-def test_keys_refuse_a_score_that_is_nan():
+def test_keys_refuse_a_score_that_is_nan() -> None:
     with pytest.raises(ValueError, match="NaN"):
         TieOrder(["a"]).keys(np.array([0]), np.array([[np.nan]], dtype=np.float32))

@@ -1,5 +1,7 @@
 """Fewer bits: the arithmetic against a direct one, and what rescoring gives back."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,17 +16,17 @@ from steelyard.retrieval.vocabulary import check
 from steelyard.types import Document, Query, ranked
 
 
-def unit(rng, n, d):
+def unit(rng: Any, n: Any, d: Any) -> Any:
     rows = rng.standard_normal((n, d)).astype(np.float32)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def names(n):
+def names(n: Any) -> list[Any]:
     return [f"d{i:03}" for i in range(n)]
 
 
 @given(st.integers(1, 40), st.integers(1, 70), st.integers(0, 9))
-def test_binary_orders_by_hamming_distance(n, d, seed):
+def test_binary_orders_by_hamming_distance(n: int, d: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     documents, queries = unit(rng, n, d), unit(rng, 3, d)
     found = QuantisedIndex(names(n), documents, "binary").search(["a", "b", "c"], queries, 7)
@@ -36,7 +38,7 @@ def test_binary_orders_by_hamming_distance(n, d, seed):
 
 
 @given(st.integers(1, 30), st.integers(1, 40), st.integers(0, 9))
-def test_int8_is_off_by_half_a_step_at_most(n, d, seed):
+def test_int8_is_off_by_half_a_step_at_most(n: int, d: int, seed: int) -> None:
     rows = unit(np.random.default_rng(seed), n, d)
     small = quantised(rows, "int8")
     steps = np.abs(rows).max(axis=0) / 127
@@ -45,13 +47,13 @@ def test_int8_is_off_by_half_a_step_at_most(n, d, seed):
         assert len(np.unique(np.rint(column / step))) <= 255
 
 
-def test_int8_of_a_dimension_without_values():
+def test_int8_of_a_dimension_without_values() -> None:
     rows = np.array([[1, 0], [-1, 0]], dtype=np.float32)
     assert (quantised(rows, "int8") == rows).all()
     assert quantised(rows[:0], "int8").shape == (0, 2)
 
 
-def test_float32_is_left_alone():
+def test_float32_is_left_alone() -> None:
     rng = np.random.default_rng(1)
     documents, queries = unit(rng, 50, 16), unit(rng, 4, 16)
     plain = ExactIndex(names(50), documents).search(list("abcd"), queries, 9)
@@ -59,14 +61,14 @@ def test_float32_is_left_alone():
 
 
 @pytest.mark.parametrize("precision", ["int8", "binary"])
-def test_rescoring_everything_gives_the_full_ranking_back(precision):
+def test_rescoring_everything_gives_the_full_ranking_back(precision: str) -> None:
     rng = np.random.default_rng(2)
     documents, queries = unit(rng, 60, 24), unit(rng, 5, 24)
     plain = ExactIndex(names(60), documents).search(list("abcde"), queries, 10)
     assert QuantisedIndex(names(60), documents, precision, rescore=60).search(list("abcde"), queries, 10) == plain
 
 
-def test_rescoring_only_reorders_the_first_hits():
+def test_rescoring_only_reorders_the_first_hits() -> None:
     rng = np.random.default_rng(3)
     documents, queries = unit(rng, 60, 24), unit(rng, 1, 24)
     rough = QuantisedIndex(names(60), documents, "binary").search(["a"], queries, 30)[0]
@@ -79,17 +81,17 @@ def test_rescoring_only_reorders_the_first_hits():
     assert sorted(exact, key=exact.get, reverse=True) == list(fine.document_ids[:8])
 
 
-def test_fewer_hits_than_rescored():
+def test_fewer_hits_than_rescored() -> None:
     rng = np.random.default_rng(4)
     found = QuantisedIndex(names(3), unit(rng, 3, 8), "binary", rescore=20).search(["a"], unit(rng, 1, 8), 2)
     assert len(found[0]) == 2
 
 
-def test_signs_of_zero_are_negative():
+def test_signs_of_zero_are_negative() -> None:
     assert signs(np.array([[0.0, 0.1, -0.1]], dtype=np.float32)).tolist() == [[-1, 1, -1]]
 
 
-def test_an_unknown_precision_is_refused():
+def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(UsageError, match="int4"):
         quantised(np.zeros((1, 1), dtype=np.float32), "int4")
     node = parse("e5-small[precision=int4]")
@@ -97,7 +99,7 @@ def test_an_unknown_precision_is_refused():
         check(node, str(node))
 
 
-def test_an_expression_asks_for_it():
+def test_an_expression_asks_for_it() -> None:
     texts = ["申请退款的步骤", "今晚的月亮很圆", "利率下调了", "怎样煮面条"]
     documents = [Document(str(i), t) for i, t in enumerate(texts)]
     workshop = SystemBuilder()

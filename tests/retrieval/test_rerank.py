@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,38 +14,38 @@ SCORES = {"a": 5.0, "b": 4.0, "c": 3.0, "d": 2.0, "e": 1.0}
 DOCUMENTS = [Document(i, t) for i, t in zip("abcde", ("xxx", "x", "xx", "", "xxxx"), strict=True)]
 
 
-def search(top, k, instruction=None):
+def search(top: Any, k: Any, instruction: Any = None) -> tuple[Any, ...]:
     first, reranker = FixedRetriever(SCORES), LengthReranker()
     retriever = RerankedRetriever(first, reranker, top, instruction)
     retriever.index(DOCUMENTS)
     return retriever.search([Query("q", "text")], k)[0], first, reranker
 
 
-def test_the_head_is_reranked_and_the_tail_keeps_its_order():
+def test_the_head_is_reranked_and_the_tail_keeps_its_order() -> None:
     ranking, _, reranker = search(top=3, k=5)
     assert ranking.document_ids == ("b", "c", "a", "d", "e")
     assert list(ranking.scores[:3]) == [-1, -2, -3]
     assert reranker.calls == [("text", ("xxx", "x", "xx"), None)]
 
 
-def test_all_of_the_head_is_seen_even_where_less_is_asked_for():
+def test_all_of_the_head_is_seen_even_where_less_is_asked_for() -> None:
     ranking, first, _ = search(top=4, k=1, instruction="find")
     assert ranking.document_ids == ("d",)
     assert first.asked == [4]
 
 
-def test_the_instruction_reaches_the_reranker():
+def test_the_instruction_reaches_the_reranker() -> None:
     assert search(top=1, k=1, instruction="find")[2].calls[0][2] == "find"
 
 
-def test_no_hits_stay_none():
+def test_no_hits_stay_none() -> None:
     retriever = RerankedRetriever(FixedRetriever({}), LengthReranker())
     retriever.index(DOCUMENTS)
     assert len(retriever.search([Query("q", "text")], 5)[0]) == 0
 
 
 @pytest.mark.parametrize("top", [0, -1])
-def test_a_head_of_nothing_is_refused(top):
+def test_a_head_of_nothing_is_refused(top: int) -> None:
     with pytest.raises(UsageError, match="at least one"):
         RerankedRetriever(FixedRetriever({}), LengthReranker(), top)
 
@@ -53,7 +55,7 @@ def test_a_head_of_nothing_is_refused(top):
     st.integers(1, 35),
     st.integers(1, 35),
 )
-def test_scores_say_the_order_that_is_shown(scores, top, k):
+def test_scores_say_the_order_that_is_shown(scores: Any, top: int, k: int) -> None:
     retriever = RerankedRetriever(FixedRetriever(scores), LengthReranker(), top)
     retriever.index([Document(i, "x" * len(i)) for i in scores])
     ranking = retriever.search([Query("q", "text")], k)[0]

@@ -1,5 +1,8 @@
 """Texts cut by tokens, and only those that must be."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,31 +20,31 @@ from steelyard.types import Document, Query, Role
 class Margin(FakeEncoder):
     """One token a character, and two of the template."""
 
-    def count_tokens(self, texts, role, instruction=None):
+    def count_tokens(self, texts: Sequence[str], role: Role, instruction: Any = None) -> list[Any]:
         return [len(t) + 2 for t in texts]
 
 
 @given(st.lists(st.text(max_size=30), max_size=6), st.integers(2, 20))
-def test_the_longest_beginning_that_fits(texts, limit):
+def test_the_longest_beginning_that_fits(texts: list[str], limit: int) -> None:
     short = ShortEncoder(Margin(), limit).shortened(texts, Role.DOCUMENT)
     assert short == [t[: limit - 2] for t in texts]
 
 
-def test_a_template_that_fills_the_limit():
+def test_a_template_that_fills_the_limit() -> None:
     with pytest.raises(UsageError, match="no room beside the template"):
         ShortEncoder(Margin(), 1).encode(["abc"], Role.QUERY)
 
 
-def test_an_encoder_that_does_not_count():
+def test_an_encoder_that_does_not_count() -> None:
     class Silent(FakeEncoder):
-        def count_tokens(self, texts, role, instruction=None):
+        def count_tokens(self, texts: Sequence[str], role: Role, instruction: Any = None) -> None:
             return None
 
     with pytest.raises(UsageError, match="does not count tokens"):
         ShortEncoder(Silent(), 9).encode(["abc"], Role.QUERY)
 
 
-def test_a_real_tokenizer_keeps_the_limit():
+def test_a_real_tokenizer_keeps_the_limit() -> None:
     inner = open_encoder(load_recipe("minilm-en"))
     short = ShortEncoder(inner, 16)
     texts = ["apple " * 40, "short", "don't tokenise naïvely, internationalisation happens " * 5]
@@ -53,7 +56,7 @@ def test_a_real_tokenizer_keeps_the_limit():
     assert (short.encode(texts, Role.DOCUMENT) == inner.encode(cut, Role.DOCUMENT)).all()
 
 
-def test_an_expression_asks_for_it():
+def test_an_expression_asks_for_it() -> None:
     system = SystemBuilder().build(parse("minilm-en[max_tokens=8]"))
     head = "one two three four five six "
     system.index([Document("a", head + "apple"), Document("b", head + "moon")])

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -104,7 +105,7 @@ def rows(answer: httpx.Response) -> np.ndarray:
     return np.array([d["embedding"] for d in answer.json()["data"]])
 
 
-def test_what_waits_while_a_batch_runs_goes_together_and_comes_back_right(serve, engine, pool) -> None:
+def test_what_waits_while_a_batch_runs_goes_together_and_comes_back_right(serve: Any, engine: Any, pool: Any) -> None:
     ask = start(serve, engine)
     running = hold(ask, engine, pool)
     waiting = {f"text {i}": pool.submit(ask, f"text {i}") for i in range(20)}
@@ -116,7 +117,7 @@ def test_what_waits_while_a_batch_runs_goes_together_and_comes_back_right(serve,
     assert len(engine.batches) < 5
 
 
-def test_a_client_that_goes_away_costs_nothing(serve, engine, pool) -> None:
+def test_a_client_that_goes_away_costs_nothing(serve: Any, engine: Any, pool: Any) -> None:
     ask = start(serve, engine)
     running = hold(ask, engine, pool)
     with pytest.raises(httpx.ReadTimeout):
@@ -129,7 +130,9 @@ def test_a_client_that_goes_away_costs_nothing(serve, engine, pool) -> None:
     assert "steelyard_requests_abandoned_total 1.0" in httpx.get(f"{ask.url}/metrics").text
 
 
-def test_a_client_that_goes_away_before_its_body_is_there_is_no_failure(serve, engine, caplog) -> None:
+def test_a_client_that_goes_away_before_its_body_is_there_is_no_failure(
+    serve: Any, engine: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     ask = start(serve, engine)
     with socket.create_connection((httpx.URL(ask.url).host, httpx.URL(ask.url).port)) as sock:
         sock.sendall(b"POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{")
@@ -139,7 +142,7 @@ def test_a_client_that_goes_away_before_its_body_is_there_is_no_failure(serve, e
     assert not [r for r in caplog.records if r.levelno >= logging.ERROR]
 
 
-def test_a_client_that_goes_away_in_the_middle_stops_the_rest(serve, engine, pool) -> None:
+def test_a_client_that_goes_away_in_the_middle_stops_the_rest(serve: Any, engine: Any, pool: Any) -> None:
     ask = start(serve, engine)
     engine.gate.clear()
     texts = [f"{i} {'x' * 300}" for i in range(200)]
@@ -151,7 +154,7 @@ def test_a_client_that_goes_away_in_the_middle_stops_the_rest(serve, engine, poo
     assert len(engine.seen) < 20
 
 
-def test_one_bad_text_fails_alone(serve, engine, pool) -> None:
+def test_one_bad_text_fails_alone(serve: Any, engine: Any, pool: Any) -> None:
     ask = start(serve, engine)
     running = hold(ask, engine, pool)
     asked = {t: pool.submit(ask, t) for t in ["good 1", "a bad one", "good 2", "good 3"]}
@@ -165,7 +168,7 @@ def test_one_bad_text_fails_alone(serve, engine, pool) -> None:
     assert running.result().status_code == 200
 
 
-def test_a_panic_in_rust_is_answered_and_the_thread_goes_on(serve, engine, pool) -> None:
+def test_a_panic_in_rust_is_answered_and_the_thread_goes_on(serve: Any, engine: Any, pool: Any) -> None:
     class PanicException(BaseException):  # what pyo3 raises is no Exception
         pass
 
@@ -176,7 +179,7 @@ def test_a_panic_in_rust_is_answered_and_the_thread_goes_on(serve, engine, pool)
     assert rows(ask("fine", timeout=5)).shape == (1, 32)
 
 
-def test_an_engine_without_weights_says_so_once(serve, engine, pool) -> None:
+def test_an_engine_without_weights_says_so_once(serve: Any, engine: Any, pool: Any) -> None:
     ask = start(serve, engine)
     engine.failure = WeightsError("model.safetensors is cut off; fetch it again")
     answer = ask([f"bad {i}" for i in range(8)])
@@ -184,7 +187,7 @@ def test_an_engine_without_weights_says_so_once(serve, engine, pool) -> None:
     assert "fetch it again" in answer.json()["error"]["message"]
 
 
-def test_a_full_queue_answers_429_with_retry_after(serve, engine, pool) -> None:
+def test_a_full_queue_answers_429_with_retry_after(serve: Any, engine: Any, pool: Any) -> None:
     ask = start(serve, engine, queue_requests=4)  # of which one client may hold two
     running = hold(ask, engine, pool)
     waiting = [pool.submit(ask, f"{i}") for i in range(2)]
@@ -197,7 +200,7 @@ def test_a_full_queue_answers_429_with_retry_after(serve, engine, pool) -> None:
     assert "one too many" not in engine.seen
 
 
-def test_a_deadline_frees_the_client_and_the_queue(serve, engine, pool) -> None:
+def test_a_deadline_frees_the_client_and_the_queue(serve: Any, engine: Any, pool: Any) -> None:
     ask = start(serve, engine)
     running = hold(ask, engine, pool)
     late = ask("late", headers={"X-Request-Timeout": "0.2"})
@@ -209,7 +212,7 @@ def test_a_deadline_frees_the_client_and_the_queue(serve, engine, pool) -> None:
     assert "late" not in engine.seen
 
 
-def test_a_server_whose_engine_hangs_is_not_ready(serve, engine, pool) -> None:
+def test_a_server_whose_engine_hangs_is_not_ready(serve: Any, engine: Any, pool: Any) -> None:
     ask = start(serve, engine, deadline=0.3)
     running = hold(ask, engine, pool)
     assert httpx.get(f"{ask.url}/ready").status_code == 200
@@ -220,7 +223,7 @@ def test_a_server_whose_engine_hangs_is_not_ready(serve, engine, pool) -> None:
     until(lambda: httpx.get(f"{ask.url}/ready").status_code == 200)
 
 
-def test_a_query_overtakes_a_long_bulk_request(serve, engine, pool) -> None:
+def test_a_query_overtakes_a_long_bulk_request(serve: Any, engine: Any, pool: Any) -> None:
     ask = start(serve, engine)
     engine.gate.clear()
     bulk = pool.submit(ask, [f"bulk {i} {'x' * 300}" for i in range(60)])
@@ -235,7 +238,7 @@ def test_a_query_overtakes_a_long_bulk_request(serve, engine, pool) -> None:
     assert rows(bulk.result()).shape == (60, 32)
 
 
-def test_a_body_that_never_ends_is_given_up(serve, engine) -> None:
+def test_a_body_that_never_ends_is_given_up(serve: Any, engine: Any) -> None:
     ask = start(serve, engine, body_seconds=0.3)
     host, port = ask.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as sock:
@@ -247,7 +250,7 @@ def test_a_body_that_never_ends_is_given_up(serve, engine) -> None:
         assert b"connection: close" in answer.lower()
 
 
-def test_keys_are_asked_for_everywhere_but_at_the_health_endpoints(serve, engine, tmp_path: Path) -> None:
+def test_keys_are_asked_for_everywhere_but_at_the_health_endpoints(serve: Any, engine: Any, tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("# who\nalice sk-aaaaaaaaaaaaaaaa\n\nsk-bbbbbbbbbbbbbbbb\n")
     url = serve(local_service({"fake": Loaded(recipe(), engine)}, keys=Keys.read(file)))
@@ -294,7 +297,9 @@ def test_a_file_of_keys_from_windows(tmp_path: Path) -> None:
     assert Keys.read(file).name_of("sk-bbbbbbbbbbbbbbbb") == "bob"
 
 
-def test_no_text_and_no_key_reaches_the_log(serve, engine, pool, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_text_and_no_key_reaches_the_log(
+    serve: Any, engine: Any, pool: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     engine.failure = ValueError("bad secret-text")
     ask = start(serve, engine)
@@ -306,7 +311,7 @@ def test_no_text_and_no_key_reaches_the_log(serve, engine, pool, caplog: pytest.
     assert any("an engine failed: ValueError" in r.getMessage() for r in own)
 
 
-def test_what_the_drain_does_not_finish_is_told_to_try_again(engine, pool) -> None:
+def test_what_the_drain_does_not_finish_is_told_to_try_again(engine: Any, pool: Any) -> None:
     sock = socket.create_server(("127.0.0.1", 0))
     app = build_app(local_service({"fake": Loaded(recipe(), engine)}))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
@@ -327,7 +332,7 @@ def test_what_the_drain_does_not_finish_is_told_to_try_again(engine, pool) -> No
     assert answer.headers["retry-after"] == "1"
 
 
-def test_the_api_document_says_where_a_key_is_needed(serve, engine) -> None:
+def test_the_api_document_says_where_a_key_is_needed(serve: Any, engine: Any) -> None:
     models = {"fake": Loaded(recipe(), engine)}
     closed = build_app(local_service(models, keys=Keys({"a": "sk-aaaaaaaaaaaaaaaa"}))).openapi()["paths"]
     assert [p for p in closed if not next(iter(closed[p].values())).get("security")] == ["/health", "/ready"]

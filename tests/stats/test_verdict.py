@@ -1,5 +1,6 @@
 import math
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,11 +22,11 @@ PUBLISHED = {
 TWO_POINTS = Rules(margin=0.02)
 
 
-def values(rows):
+def values(rows: Any) -> dict[Any, Any]:
     return {name: {f"q{i}": float(x) for i, x in enumerate(row)} for name, row in rows.items()}
 
 
-def test_the_published_top1_is_undecided_and_says_how_many_queries_would_decide():
+def test_the_published_top1_is_undecided_and_says_how_many_queries_would_decide() -> None:
     verdict = judge(values(PUBLISHED), "top1", TWO_POINTS)
     assert set(verdict.letters.values()) == {"a"}
     assert verdict.groups == (("BGE-M3", "Qwen3-8B", "Qwen3-0.6B", "Qwen3-4B"),)
@@ -41,7 +42,7 @@ def test_the_published_top1_is_undecided_and_says_how_many_queries_would_decide(
     assert "margin 2.0 points" in pair.sentence
 
 
-def test_a_real_difference_is_said():
+def test_a_real_difference_is_said() -> None:
     verdict = judge(values({"bad": [0] * 40 + [1] * 60, "good": [1] * 90 + [0] * 10}), "hit@3", TWO_POINTS)
     (pair,) = verdict.comparisons
     assert pair.answer is Answer.BETTER
@@ -53,7 +54,7 @@ def test_a_real_difference_is_said():
     assert verdict.letters == {"good": "a", "bad": "b"}
 
 
-def test_equal_is_said_only_where_both_directions_are_no_worse():
+def test_equal_is_said_only_where_both_directions_are_no_worse() -> None:
     rng = np.random.default_rng(3)
     row = rng.random(2_000)
     near = np.clip(row + rng.normal(0, 0.05, 2_000), 0, 1)
@@ -65,20 +66,20 @@ def test_equal_is_said_only_where_both_directions_are_no_worse():
     assert few.answer is Answer.UNDECIDED
 
 
-def test_better_and_no_worse_may_both_hold():
+def test_better_and_no_worse_may_both_hold() -> None:
     pair = PairedDifference("a", "b", "top1", 0.01, 0.004, 0.016, 0.001, 0.001, 9_000, margin=0.02)
     assert pair.answer is Answer.BETTER
     assert pair.reversed.answer is Answer.NO_WORSE
     assert "yet b is no worse by the margin" in pair.sentence
 
 
-def test_without_a_margin_nothing_is_no_worse():
+def test_without_a_margin_nothing_is_no_worse() -> None:
     pair = PairedDifference("a", "b", "margin", 0.01, 0.004, 0.016, 0.2, 0.2, 9_000)
     assert pair.answer is Answer.UNDECIDED
     assert not pair.equivalent
 
 
-def test_graded_and_unbounded_measures():
+def test_graded_and_unbounded_measures() -> None:
     rng = np.random.default_rng(1)
     base = rng.normal(size=60)
     verdict = judge(values({"low": base, "high": base + 1 + rng.normal(0, 0.1, 60)}), "margin")
@@ -89,21 +90,21 @@ def test_graded_and_unbounded_measures():
     assert 0 < verdict.detectable < 0.1
 
 
-def test_the_order_of_systems_changes_nothing():
+def test_the_order_of_systems_changes_nothing() -> None:
     rng = np.random.default_rng(2)
     rows = {f"s{i}": rng.random(50) + i * 0.05 for i in range(5)}
     one, other = judge(values(rows), "ndcg@10"), judge(values(dict(reversed(rows.items()))), "ndcg@10")
     assert one == other
 
 
-def test_identical_systems_have_no_interval_of_zero_width():
+def test_identical_systems_have_no_interval_of_zero_width() -> None:
     row = np.linspace(0.1, 0.9, 20)
     (pair,) = judge(values({"a": row, "b": row}), "ndcg@10").comparisons
     assert pair.low < 0 < pair.high
     assert not pair.distinguishable
 
 
-def test_one_system_and_no_query():
+def test_one_system_and_no_query() -> None:
     alone = judge(values({"only": [1, 0]}), "top1")
     assert alone.comparisons == ()
     assert alone.sentence == "Only one system was evaluated by Top-1."
@@ -113,7 +114,7 @@ def test_one_system_and_no_query():
     assert empty.n == 0
 
 
-def test_many_pairs_can_still_be_significant():
+def test_many_pairs_can_still_be_significant() -> None:
     rng = np.random.default_rng(4)
     base = rng.random(80)
     rows = {f"s{i:02d}": np.clip(base * 0.5 + i * 0.01 + rng.normal(0, 0.002, 80), 0, 1) for i in range(34)}
@@ -121,7 +122,7 @@ def test_many_pairs_can_still_be_significant():
     assert verdict.between("s33", "s00").better
 
 
-def test_the_reach_falls_with_the_number_of_pairs():
+def test_the_reach_falls_with_the_number_of_pairs() -> None:
     rng = np.random.default_rng(5)
     rows = {f"s{i}": (rng.random(200) < 0.5).astype(float) for i in range(5)}
     two = judge(values({name: rows[name] for name in ("s0", "s1")}), "top1")
@@ -139,7 +140,9 @@ grades = st.sampled_from([0.0, 0.0, 0.25, 0.5, 1.0])
     st.booleans(),
     st.booleans(),
 )
-def test_interval_and_test_never_contradict_each_other_and_mirror(rows, clustered, binary):
+def test_interval_and_test_never_contradict_each_other_and_mirror(
+    rows: list[Any], clustered: bool, binary: bool
+) -> None:
     a, b, codes = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
     if binary:
         a, b = np.ceil(a), np.ceil(b)
@@ -153,7 +156,7 @@ def test_interval_and_test_never_contradict_each_other_and_mirror(rows, clustere
     assert math.isfinite(one.low)
 
 
-def test_clusters_widen_what_only_looks_certain():
+def test_clusters_widen_what_only_looks_certain() -> None:
     rng = np.random.default_rng(6)
     effect = np.repeat(rng.normal(0.05, 0.2, 12), 20)
     a, b = np.clip(0.5 + effect + rng.normal(0, 0.1, 240), 0, 1), np.full(240, 0.5)
@@ -168,7 +171,7 @@ def test_clusters_widen_what_only_looks_certain():
     assert together.comparisons[0].p > alone.comparisons[0].p
 
 
-def test_refusals():
+def test_refusals() -> None:
     with pytest.raises(DataError, match="same queries"):
         judge({"a": {"q1": 1.0}, "b": {"q2": 1.0}}, "top1")
     with pytest.raises(DataError, match="not finite"):
@@ -180,7 +183,7 @@ def test_refusals():
 
 
 @pytest.mark.slow  # seconds of the processor are asserted
-def test_twenty_systems_on_a_thousand_queries_are_judged_in_seconds():
+def test_twenty_systems_on_a_thousand_queries_are_judged_in_seconds() -> None:
     rng = np.random.default_rng(6)
     rows = values({f"s{i}": rng.random(1000) for i in range(20)})
     start = time.process_time()

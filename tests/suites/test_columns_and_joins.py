@@ -1,6 +1,8 @@
 """A user's data is read rightly: columns by the names people give them, and judgements that belong to what is there."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from test_load_suite import BEIR, TREC, jsonl, write
@@ -10,7 +12,7 @@ from steelyard.suites.audit import remarks
 from steelyard.suites.load import load_suite
 
 
-def table(folder, text, name="a.csv", **options):
+def table(folder: Any, text: str, name: str = "a.csv", **options: Any) -> Any:
     return load_suite(write(folder, {name: text}) / name, **options)
 
 
@@ -18,7 +20,7 @@ def table(folder, text, name="a.csv", **options):
     "grade",
     ["相关性", "等级", "标签", "分数", "得分", "是否相关", "相关度", "relevant", "Grade", "RELEVANCE", " 相关性 "],
 )
-def test_an_explicit_grade_is_read_whatever_its_column_is_called(tmp_path, grade):
+def test_an_explicit_grade_is_read_whatever_its_column_is_called(tmp_path: Path, grade: str) -> None:
     suite = table(tmp_path, f"问题,答案,{grade}\n怎么退,七天,1\n怎么退,发货,0\n")
     assert suite.judgements == {"q1": {"d1": 1, "d2": 0}}
 
@@ -27,11 +29,13 @@ def test_an_explicit_grade_is_read_whatever_its_column_is_called(tmp_path, grade
     ("query", "document"),
     [("问", "答"), ("标准问", "标准答案"), ("用户问题", "回答"), ("Question", "Answer"), ("anchor", "positive")],
 )
-def test_questions_and_answers_are_found_by_the_names_people_give_them(tmp_path, query, document):
+def test_questions_and_answers_are_found_by_the_names_people_give_them(
+    tmp_path: Path, query: str, document: str
+) -> None:
     assert table(tmp_path, f"{query},{document}\n怎么退,七天\n").queries[0].text == "怎么退"
 
 
-def test_every_column_that_was_not_used_is_named(tmp_path):
+def test_every_column_that_was_not_used_is_named(tmp_path: Path) -> None:
     notes = table(tmp_path, "问题,答案,有用吗,clicks\n怎么退,七天,0,12\n发货,明天,1,1\n").card.notes
     assert any("columns that were not used: '有用吗', 'clicks'" in n for n in notes)
     assert any("no column of grades: every query-document pair counts as relevant" in n for n in notes)
@@ -42,12 +46,12 @@ def test_every_column_that_was_not_used_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("yes", "no"), [("是", "否"), ("true", "FALSE"), ("相关", "不相关"), ("1.0", "0.0")])
-def test_grades_in_words(tmp_path, yes, no):
+def test_grades_in_words(tmp_path: Path, yes: str, no: str) -> None:
     suite = table(tmp_path, f"问题,答案,是否相关\n怎么退,七天,{yes}\n怎么退,发货,{no}\n")
     assert suite.judgements == {"q1": {"d1": 1, "d2": 0}}
 
 
-def test_judgements_that_join_nothing_are_an_error_with_two_ids_side_by_side(tmp_path):
+def test_judgements_that_join_nothing_are_an_error_with_two_ids_side_by_side(tmp_path: Path) -> None:
     apart = BEIR | {"qrels/test.tsv": "query-id\tcorpus-id\tscore\n1\td001\t1\n"}
     with pytest.raises(SuiteError) as caught:
         load_suite(write(tmp_path, apart))
@@ -56,18 +60,18 @@ def test_judgements_that_join_nothing_are_an_error_with_two_ids_side_by_side(tmp
     assert caught.value.exit_code == 3
 
 
-def test_a_query_whose_right_answer_is_not_there_is_an_error_where_it_is_all_there_is(tmp_path):
+def test_a_query_whose_right_answer_is_not_there_is_an_error_where_it_is_all_there_is(tmp_path: Path) -> None:
     qrels = "query-id\tcorpus-id\tscore\nq1\tgone\t1\nq1\td1\t0\n"
     with pytest.raises(SuiteError, match="query 'q1' is answered by 'gone', and there is 'd1'"):
         load_suite(write(tmp_path, BEIR | {"qrels/test.tsv": qrels}))
 
 
-def test_grades_of_zero_alone_are_an_error(tmp_path):
+def test_grades_of_zero_alone_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="none of the 2 judgements has a grade of 1 or more"):
         table(tmp_path, "问题,答案,得分\n怎么退,七天,0\n发货,明天,0\n")
 
 
-def test_ids_join_across_number_and_text_and_blanks(tmp_path):
+def test_ids_join_across_number_and_text_and_blanks(tmp_path: Path) -> None:
     files = BEIR | {
         "corpus.jsonl": jsonl({"_id": 1, "text": "七天"}, {"_id": 2.0, "text": "明天"}),
         "queries.jsonl": jsonl({"_id": "7 ", "text": "怎么退"}),
@@ -77,7 +81,7 @@ def test_ids_join_across_number_and_text_and_blanks(tmp_path):
     assert (suite.queries[0].id, [d.id for d in suite.documents]) == ("7", ["1", "2"])
 
 
-def test_gbk_is_said_once_and_read_with_an_encoding(tmp_path):
+def test_gbk_is_said_once_and_read_with_an_encoding(tmp_path: Path) -> None:
     text = "问题,答案\n怎么退,七天\n发货,明天\n".encode("gbk")
     with pytest.raises(SuiteError, match="--encoding gb18030") as caught:
         table(tmp_path, text)
@@ -90,7 +94,7 @@ def test_gbk_is_said_once_and_read_with_an_encoding(tmp_path):
         table(tmp_path, b"\xff\xff\n", encoding="big5")
 
 
-def test_a_json_list_is_read_and_one_document_over_many_lines_is_said_once(tmp_path):
+def test_a_json_list_is_read_and_one_document_over_many_lines_is_said_once(tmp_path: Path) -> None:
     rows = [{"query": "怎么退", "document": "七天"}, {"query": "发货", "document": "明天"}]
     suite = table(tmp_path, json.dumps(rows, ensure_ascii=False, indent=1), "a.json")
     assert [q.text for q in suite.queries] == ["怎么退", "发货"]
@@ -101,14 +105,14 @@ def test_a_json_list_is_read_and_one_document_over_many_lines_is_said_once(tmp_p
         table(tmp_path, "[1]", "c.json")
 
 
-def test_separators_that_excel_gives_and_columns_without_a_name(tmp_path):
+def test_separators_that_excel_gives_and_columns_without_a_name(tmp_path: Path) -> None:
     suite = table(tmp_path, "sep=;\n问题;答案;;\n怎么退;七天;;x\n")
     assert suite.queries[0].text == "怎么退"
     assert any("a column without a name was not used" in n for n in suite.card.notes)
     assert table(tmp_path, "问题|答案\n怎么退|七天\n").documents[0].text == "七天"
 
 
-def test_spreadsheets(tmp_path):
+def test_spreadsheets(tmp_path: Path) -> None:
     openpyxl = pytest.importorskip("openpyxl")
     pytest.importorskip("python_calamine")
     book = openpyxl.Workbook()
@@ -137,12 +141,12 @@ LACKING = [
 
 
 @pytest.mark.parametrize(("files", "message"), LACKING)
-def test_what_a_folder_lacks_is_named(tmp_path, files, message):
+def test_what_a_folder_lacks_is_named(tmp_path: Path, files: Any, message: Any) -> None:
     with pytest.raises(SuiteError, match=message):
         load_suite(write(tmp_path, files))
 
 
-def test_few_documents_and_words_for_nothing_are_told(tmp_path):
+def test_few_documents_and_words_for_nothing_are_told(tmp_path: Path) -> None:
     found = remarks(table(tmp_path, "问题,答案\n怎么退,七天\n发货,NaN\n"))
     assert any("2 documents in all" in line for line in found)
     assert any("texts that are a table's word for nothing" in line for line in found)

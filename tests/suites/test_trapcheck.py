@@ -1,4 +1,6 @@
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -54,7 +56,7 @@ TEXTS = [
 ]
 
 
-def rows(order=(0, 1, 2), **changes):
+def rows(order: tuple[int, ...] = (0, 1, 2), **changes: Any) -> Any:
     found = []
     for i, (query, *texts) in enumerate(TEXTS):
         kinds = ("positive", "lookalike", "contrary")
@@ -67,17 +69,17 @@ def rows(order=(0, 1, 2), **changes):
     return found
 
 
-def write(path, groups, header=HEADER):
+def write(path: Path, groups: Any, header: Any = HEADER) -> Any:
     lines = ([header] if header else []) + groups
     path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in lines), encoding="utf-8")
     return path
 
 
-def rules(path):
+def rules(path: Path) -> Any:
     return {finding.rule for finding in check_traps(path).findings}
 
 
-def test_good_groups_pass(tmp_path):
+def test_good_groups_pass(tmp_path: Path) -> None:
     report = check_traps(write(tmp_path / "t.jsonl", rows()))
     assert report.passed, report.as_text()
     assert (report.total.groups, report.total.documents, report.total.lexical, report.total.bm25) == (6, 18, 6, 0)
@@ -86,7 +88,7 @@ def test_good_groups_pass(tmp_path):
     assert report.to_dict()["passed"] is True
 
 
-def long_text(i):
+def long_text(i: Any) -> Any:
     return "".join(chr(0x4E00 + (i * 997 + j * 31) % 8000) for j in range(330))
 
 
@@ -108,30 +110,30 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("changes", "rule"), BROKEN)
-def test_every_rule_of_a_group_is_checked(tmp_path, changes, rule):
+def test_every_rule_of_a_group_is_checked(tmp_path: Path, changes: Any, rule: Any) -> None:
     report = check_traps(write(tmp_path / "t.jsonl", rows(**changes)))
     assert rule in {finding.rule for finding in report.findings}
     assert not report.passed
     assert "breaks rules" in report.as_text()
 
 
-def test_findings_name_line_and_group(tmp_path):
+def test_findings_name_line_and_group(tmp_path: Path) -> None:
     report = check_traps(write(tmp_path / "t.jsonl", rows(why="")))
     assert [str(f) for f in report.findings] == ["line 2 g0: needs a sentence that says what decides, in the field why"]
 
 
-def test_groups_of_long_documents_fit(tmp_path):
+def test_groups_of_long_documents_fit(tmp_path: Path) -> None:
     documents = [d | {"text": long_text(i)} for i, d in enumerate(GOOD)]
     report = check_traps(write(tmp_path / "t.jsonl", rows(documents=documents)))
     assert report.total.long == 1
     assert not [f for f in report.findings if f.rule == "length"]
 
 
-def test_a_header_with_a_canary_is_needed(tmp_path):
+def test_a_header_with_a_canary_is_needed(tmp_path: Path) -> None:
     assert rules(write(tmp_path / "t.jsonl", rows(), header=None)) == {"canary"}
 
 
-def test_lexical_positives_fail_the_suite(tmp_path):
+def test_lexical_positives_fail_the_suite(tmp_path: Path) -> None:
     swap = {"positive": "lookalike", "lookalike": "positive"}
     groups = rows()
     for group in groups:
@@ -141,7 +143,7 @@ def test_lexical_positives_fail_the_suite(tmp_path):
     assert report.total.bm25 == 6
 
 
-def test_a_tell_is_found(tmp_path):
+def test_a_tell_is_found(tmp_path: Path) -> None:
     groups = []
     for copy in range(4):
         for group in rows():
@@ -156,7 +158,7 @@ def test_a_tell_is_found(tmp_path):
     assert "document 1" in {tell.rule for tell in report.categories[0].hints}
 
 
-def test_a_suite_is_checked_like_its_file(tmp_path):
+def test_a_suite_is_checked_like_its_file(tmp_path: Path) -> None:
     path = write(tmp_path / "t.jsonl", rows())
     suite = load_suite(path)
     assert check_traps(suite).tells == check_traps(path).tells
@@ -166,7 +168,7 @@ def test_a_suite_is_checked_like_its_file(tmp_path):
         check_traps(plain)
 
 
-def test_malformed_or_missing_files(tmp_path):
+def test_malformed_or_missing_files(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no built-in trap suite and no file"):
         check_traps(tmp_path / "none.jsonl")
     path = tmp_path / "bad.jsonl"
@@ -176,13 +178,13 @@ def test_malformed_or_missing_files(tmp_path):
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in CATALOG.glob("*.jsonl")))
-def test_the_built_in_suites_keep_the_rules(name):
+def test_the_built_in_suites_keep_the_rules(name: Any) -> None:
     report = check_traps(name)
     assert report.passed, report.as_text()
 
 
 @given(st.lists(st.sampled_from([1 / 3, 1 / 4, 0.5]), max_size=40), st.integers(0, 40))
-def test_chance_is_counted_exactly(chances, hits):
+def test_chance_is_counted_exactly(chances: list[float], hits: int) -> None:
     p = at_least(hits, chances)
     assert 0 <= p <= 1
     if len(set(chances)) == 1:
@@ -193,12 +195,12 @@ def test_chance_is_counted_exactly(chances, hits):
         assert p == pytest.approx(1)
 
 
-def test_overlap_is_of_bigrams_or_words():
+def test_overlap_is_of_bigrams_or_words() -> None:
     assert overlap("能退款吗", "退款。能退") == pytest.approx(2 / 3)
     assert overlap("Can I refund", "refund it, I said") == pytest.approx(2 / 3)
 
 
-def test_groups_across_languages_are_not_compared_by_overlap(tmp_path):
+def test_groups_across_languages_are_not_compared_by_overlap(tmp_path: Path) -> None:
     groups = [row | {"query": f"which question is number {i} about"} for i, row in enumerate(rows())]
     report = check_traps(write(tmp_path / "t.jsonl", groups))
     assert report.total.comparable == 0
