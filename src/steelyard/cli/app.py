@@ -37,6 +37,7 @@ COMMANDS = {
     "models": ("steelyard.cli.models:app", "List the models that are known, or show one recipe."),
     "suites": ("steelyard.cli.suites:app", "List the suites, show one, or check a trap file of your own."),
     "index": ("steelyard.cli.index:app", "Build, change and check an index that answers as the system you weighed."),
+    "merge": ("steelyard.cli.merge:merge", "Merge checkpoints of one architecture into one, a tensor at a time."),
     "mcp": ("steelyard.cli.mcp:mcp", "Serve an index to assistants through the Model Context Protocol."),
     "search": ("steelyard.cli.search:search", "Ask an index."),
     "cache": ("steelyard.cli.cache:app", "Show or drop the vectors and scores kept of earlier runs."),

@@ -1,0 +1,1 @@
+"""Models made better for a domain: so far, checkpoints merged into one."""
