@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cyclopts import Parameter
 
 from steelyard.cli.output import Lang, show, wording, write_json
-from steelyard.cli.stored import read_results
+from steelyard.cli.stored import read_margin, read_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,7 @@ class AdviseOptions:
         licences: allowed ones, separated by commas, as `steelyard models` names them.
         languages: that every model must know, separated by commas, as zh,en.
         measure: what to judge by; the scenario's or the result's first when left out.
+        margin: points that a cheaper system may lose; 2 when left out.
         lang: en or zh; that of your locale when left out.
         json: print one JSON document instead of text.
     """
@@ -47,6 +48,7 @@ class AdviseOptions:
     licences: str = ""
     languages: str = ""
     measure: str = ""
+    margin: float | None = None
     lang: Lang | None = None
     json: bool = False
 
@@ -78,8 +80,8 @@ class AdviseOptions:
 def advise(*results: str, options: AdviseOptions | None = None) -> int:
     """Choose a system for a scenario from stored results: the Pareto front, the choice, its reason, its price.
 
-    Where the best systems cannot be told apart, the cheaper one is taken, and how much worse it may still be is
-    said. Latency and memory need measured costs: `steelyard weigh --costs` or `steelyard costs --into RESULT`.
+    A cheaper system is taken only where it is shown to be no worse by every measure that votes on the suite.
+    Latency and memory need measured costs: `steelyard weigh --costs` or `steelyard costs --into RESULT`.
 
     Args:
         results: result files of the same suite.
@@ -101,12 +103,12 @@ def _advice(result: Result, asked: AdviseOptions) -> list[Advice]:
     from steelyard.bench.advice.recommend import advise as choose
     from steelyard.bench.advice.scenario import load_scenario, scenario_names
 
-    limits = asked.limits()
+    limits, margin = asked.limits(), read_margin(asked.margin)
     if asked.scenario:
-        return [choose(result, load_scenario(asked.scenario), limits, asked.measure)]
+        return [choose(result, load_scenario(asked.scenario), limits, asked.measure, margin)]
     scenarios = [load_scenario(name) for name in scenario_names()]
     fitting = [s for s in scenarios if not s.measure or s.measure in result.measures]
-    return [choose(result, s, limits, asked.measure) for s in fitting]
+    return [choose(result, s, limits, asked.measure, margin) for s in fitting]
 
 
 def _blocks(found: list[Advice], w: Wording, *, whole: bool) -> Iterator[Block]:

@@ -118,7 +118,7 @@ def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOpti
     from steelyard.bench.evaluation.result import save
     from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
     from steelyard.cli.sweep import read_lines
-    from steelyard.measures.names import DEFAULT_MEASURES
+    from steelyard.measures.names import with_votes
 
     needed = needs(numbers)
     systems = read_systems(asked.systems or DEFAULT_SYSTEMS)
@@ -127,7 +127,7 @@ def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOpti
     costs = asked.costs.config()
     suite = asked.reading.open(asked.suite)
     path = choose(asked.out, "claims-", suite, [str(n) for n in nodes]).path
-    measures = tuple(dict.fromkeys([asked.measure, *DEFAULT_MEASURES]))
+    measures = with_votes((asked.measure, *suite.votes))
     cache = VectorCache(default_cache_path()) if asked.cache else None
     with progress_bar(quiet=asked.json) as watcher:
         result = weigh(nodes, suite, WeighConfig(measures=measures, cache=cache), None, watcher)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from steelyard.cli.output import Lang, show, wording, write_json
-from steelyard.cli.stored import read_results
+from steelyard.cli.stored import read_margin, read_results
 
 
-def compare(*results: str, measure: str = "", lang: Lang | None = None, json: bool = False) -> int:
+def compare(
+    *results: str, measure: str = "", margin: float | None = None, lang: Lang | None = None, json: bool = False
+) -> int:
     """Judge stored results again: one file alone, or the systems of several side by side.
 
     Several results are put together when they were made on the same queries; a system that stands in
@@ -16,6 +18,7 @@ def compare(*results: str, measure: str = "", lang: Lang | None = None, json: bo
     Args:
         results: result files, or published:NAME.
         measure: the measure to judge by; the first of the result when left out.
+        margin: points that a system may lose and still be no worse; 2 when left out.
         lang: en or zh; that of your locale when left out.
         json: print one JSON document instead of the table.
     """
@@ -23,7 +26,7 @@ def compare(*results: str, measure: str = "", lang: Lang | None = None, json: bo
     from steelyard.report.verdict_view import verdict_blocks
 
     result = read_results(results, "steelyard compare results/zh-traps.json", lang, quiet=json)
-    report = compose(result, measure=measure or None, origins=results)
+    report = compose(result, measure=measure or None, origins=results, margin=read_margin(margin))
     if json:
         write_json(report.judgement.to_dict())
     else:

@@ -125,7 +125,8 @@ def check(
     """Check what a quantised backend costs: its vectors and its Top-1 held against an exact backend's.
 
     A backend is accepted where every vector keeps a cosine of 0.99 to its reference, 0.97 with the mean of all vectors
-    taken out, and where the paired 95 % interval excludes a greater loss of Top-1 than is allowed. What was found is
+    taken out, and where the paired 95 % interval excludes a greater loss than is allowed, of Top-1 and of
+    every guard. What was found is
     kept: a quantised backend that no check has accepted says so when it is used. Exit code 0 accepted, 11 refused.
 
     Args:
@@ -133,7 +134,7 @@ def check(
         backend: the backend that is checked, such as torch-int8.
         against: the exact backend; torch-fp32 where the model has it.
         suite: a name of `steelyard suites`, or your own folder or file; a small one cannot exclude a loss.
-        most_lost: points of Top-1 that may be lost.
+        most_lost: points that may be lost of Top-1 and of every guard of the suite.
         json: print one JSON document instead of lines.
     """
     from dataclasses import asdict
@@ -163,6 +164,10 @@ def _lines(found: Gate) -> tuple[str, ...]:
         f"vectors  {found.agreement}",
         f"Top-1    {before:.1f} -> {after:.1f}: {change:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}, "
         f"p = {found.top1.p:.2f}, {found.top1.n} queries",
+        *(
+            f"{v.measure:<9}{100 * v.difference:+.1f} points, {100 * v.low:+.1f} to {100 * v.high:+.1f}"
+            for v in found.votes[1:]
+        ),
         "accepted" if found.accepted else f"refused: {'; '.join(found.faults)}",
     )
 

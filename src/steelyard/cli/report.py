@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from steelyard.cli.output import Lang, console, wording
-from steelyard.cli.stored import read_results
+from steelyard.cli.stored import read_margin, read_results
 
 
 @Parameter(name="*")
@@ -22,6 +22,7 @@ class ReportOptions:
         kind: html is one offline page; png and svg are one picture a chart. By the ending of --out when left out.
         lang: en or zh; that of your locale when left out.
         measure: the measure to judge by; the first of the result when left out.
+        margin: points that a system may lose and still be no worse; 2 when left out.
         browse: show it in the browser.
     """
 
@@ -29,6 +30,7 @@ class ReportOptions:
     kind: Annotated[Literal["html", "md", "csv", "png", "svg"] | None, Parameter(name="--format")] = None
     lang: Lang | None = None
     measure: str = ""
+    margin: float | None = None
     browse: Annotated[bool, Parameter(name="--open", negative="")] = False
 
 
@@ -48,7 +50,7 @@ def report(*results: str, options: ReportOptions | None = None) -> int:
     asked = options or ReportOptions()
     kind = choose_format(asked.kind, asked.out)
     result = read_results(results, "steelyard report results/zh-traps.json", asked.lang)
-    content = compose(result, measure=asked.measure or None, origins=results)
+    content = compose(result, measure=asked.measure or None, origins=results, margin=read_margin(asked.margin))
     path = asked.out or default_path(results[0], kind)
     written = write_report(content, wording(asked.lang), path, kind)
     for file in written:

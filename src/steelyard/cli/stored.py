@@ -75,6 +75,19 @@ def read_results(sources: Sequence[str], example: str, lang: Lang | None = None,
     return join(results, sources)
 
 
+def read_margin(points: float | None) -> float | None:
+    """``--margin`` in points of 100, as a share; None for the measures' defaults.
+
+    Raises:
+        UsageError: not between 0 and 100.
+    """
+    from steelyard.errors import UsageError
+
+    if points is not None and not 0 < points < 100:
+        raise UsageError(f"--margin takes points between 0 and 100, not {points:g}")
+    return None if points is None else points / 100
+
+
 def _tell(lines: Sequence[str], lang: Lang | None) -> None:
     err, w = console(stderr=True), wording(lang)
     for line in lines:

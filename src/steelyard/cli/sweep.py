@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from steelyard.cli.codes import code_of
 from steelyard.cli.output import Lang, progress_bar, show, wording, write_json
 from steelyard.cli.reading import ReadingOptions
-from steelyard.cli.stored import choose
+from steelyard.cli.stored import choose, read_margin
 
 if TYPE_CHECKING:
     from steelyard.bench.evaluation.sweep import Axes
@@ -36,6 +36,7 @@ class SweepOptions:
         weights: shares of the second of two fused parts, between 0 and 1.
         suite: a name of `steelyard suites`, or your own folder or file.
         measure: what to judge by.
+        margin: points that a variant may lose and still be no worse; 2 when left out.
         out: the result file; `results/sweep-SUITE.json` when left out.
         cache: keep vectors and scores for the next run.
         seed: of every random draw.
@@ -52,7 +53,8 @@ class SweepOptions:
     top: str = ""
     weights: str = ""
     suite: str = "zh-traps"
-    measure: str = "top1"
+    measure: str = ""
+    margin: float | None = None
     out: Path | None = None
     cache: Annotated[bool, Parameter(negative="--no-cache")] = True
     seed: int = 20260
@@ -74,20 +76,20 @@ def sweep(system: str, *, options: SweepOptions | None = None) -> int:
     from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
     from steelyard.bench.evaluation.sweep import variants
     from steelyard.errors import UsageError
-    from steelyard.measures.names import DEFAULT_MEASURES, parse_measure
+    from steelyard.measures.names import parse_measure, with_votes
     from steelyard.report.sweep_view import sweep_blocks
     from steelyard.report.table import Line
 
     asked = options or SweepOptions()
-    measure = str(parse_measure(asked.measure))
     bases = read_systems([system])
     if len(bases) != 1:
         raise UsageError(f"sweep takes one system, and {system} stands for {len(bases)}; weigh takes them all")
     nodes = variants(bases[0], read_axes(asked, bases[0]))
     texts = asked.reading.open(asked.suite)
+    measure = str(parse_measure(asked.measure)) if asked.measure else texts.votes[0]
     path = choose(asked.out, "sweep-", texts, [str(n) for n in nodes], asked.lang).path
     config = WeighConfig(
-        measures=tuple(dict.fromkeys([measure, *DEFAULT_MEASURES])),
+        measures=with_votes((measure, *texts.votes)),
         seed=asked.seed,
         out=path,
         save_seconds=_SAVE_SECONDS,
@@ -99,7 +101,13 @@ def sweep(system: str, *, options: SweepOptions | None = None) -> int:
         write_json(result)
     else:
         w = wording(asked.lang)
-        show([*sweep_blocks(result, str(bases[0]), measure, w), Line(""), Line(w("hint.sweep", path=path))])
+        show(
+            [
+                *sweep_blocks(result, str(bases[0]), measure, w, read_margin(asked.margin)),
+                Line(""),
+                Line(w("hint.sweep", path=path)),
+            ]
+        )
     return code_of(result.systems)
 
 

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from steelyard.cli.codes import code_of
 from steelyard.cli.output import Lang, console, progress_bar, show, wording, write_json
 from steelyard.cli.reading import ReadingOptions
-from steelyard.cli.stored import choose
+from steelyard.cli.stored import choose, read_margin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,7 @@ class WeighOptions:
     Attributes:
         suite: a name of `steelyard suites`, or your own folder or file (BEIR, TREC, JSONL, CSV, Parquet, plain text).
         measures: comma-separated, the first is judged: top1, hit@k, recall@k, P@k, mrr, ndcg@k, map.
+        margin: points that a system may lose and still be no worse; 2 when left out.
         depth: hits asked of every system.
         seed: of every random draw.
         out: the result file; `results/SUITE.json` when left out, or `SUITE-2.json` where that holds another run.
@@ -46,6 +47,7 @@ class WeighOptions:
 
     suite: str = "zh-traps"
     measures: str = ""
+    margin: float | None = None
     depth: int = 100
     seed: int = 20260
     out: Path | None = None
@@ -92,7 +94,7 @@ def weigh(*systems: str, options: WeighOptions | None = None) -> int:
     if asked.json:
         write_json(result)
     else:
-        _show(result, path, wording(asked.lang))
+        _show(result, path, wording(asked.lang), read_margin(asked.margin))
     return code_of(result.systems)
 
 
@@ -128,7 +130,7 @@ def _with_costs(result: Result, nodes: Sequence[Node], texts: Suite, path: Path,
     return result
 
 
-def _show(result: Result, path: Path, w: Wording) -> None:
+def _show(result: Result, path: Path, w: Wording, margin: float | None) -> None:
     from steelyard.report.content import compose
     from steelyard.report.table import Line
     from steelyard.report.verdict_view import verdict_blocks
@@ -137,4 +139,4 @@ def _show(result: Result, path: Path, w: Wording) -> None:
         for system in result.systems:
             console(stderr=True).print(f"{system.name} failed: {system.error}", markup=False, soft_wrap=True)
         return
-    show([*verdict_blocks(compose(result), w), Line(""), Line(w("hint.result", path=path))])
+    show([*verdict_blocks(compose(result, margin=margin), w), Line(""), Line(w("hint.result", path=path))])

@@ -37,6 +37,7 @@ class Report:
         pace: accuracy against time; None where fewer than two systems were timed.
         sweeps: one for each option that was swept.
         costs: one set of bars for each kind of cost.
+        margin: that the user sets; None for the measures' defaults.
         lost: queries that a system did not answer fully by the judged measure.
     """
 
@@ -49,6 +50,7 @@ class Report:
     sweeps: tuple[Sweep, ...]
     costs: tuple[CostBars, ...]
     lost: LostQueries
+    margin: float | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -58,7 +60,7 @@ class Report:
     @cached_property
     def advice(self) -> Advice:
         """Which system to take when nothing but quality and the known costs counts."""
-        return advise(self.result, IN_GENERAL, measure=self.verdict.measure)
+        return advise(self.result, IN_GENERAL, measure=self.verdict.measure, margin=self.margin)
 
     @property
     def systems(self) -> tuple[str, ...]:
@@ -85,19 +87,22 @@ class Report:
         return tuple(sorted(found, key=lambda c: (_mean(list(found[c].values())), c)))
 
 
-def compose(result: Result, *, measure: str | None = None, origins: Sequence[str] = ()) -> Report:
+def compose(
+    result: Result, *, measure: str | None = None, origins: Sequence[str] = (), margin: float | None = None
+) -> Report:
     """Judges a result and derives what reports show.
 
     Args:
         result: made by a run, or put together by :func:`steelyard.bench.evaluation.join.join`.
         measure: what to judge by; the first of the result when None.
         origins: the files it was read from; only their names are shown.
+        margin: a loss that does not matter, for every measure that votes; their defaults when None.
 
     Raises:
         ResultError: no system was weighed, or the result does not have that measure.
         UsageError: there is no such measure at all.
     """
-    judgement = judge(result, measure)
+    judgement = judge(result, measure, margin)
     figures = judgement.verdict.figures
     weighed = {s.name: s for s in result.weighed}
     ordered = [weighed[name] for name in figures]
@@ -111,6 +116,7 @@ def compose(result: Result, *, measure: str | None = None, origins: Sequence[str
         sweeps=sweeps(figures),
         costs=cost_bars(ordered, len(result.queries)),
         lost=lost_queries(result, tuple(figures), judgement.verdict.measure),
+        margin=margin,
     )
 
 

@@ -33,10 +33,10 @@ class SuiteBuilder:
         self.traps: dict[str, dict[str, TrapKind]] = {}
         self._seen: dict[tuple[str, str], Place] = {}
 
-    def query(self, query_id: str, text: str, category: str | None, place: Place) -> None:
+    def query(self, query_id: str, text: str, category: str | None, place: Place, cluster: str | None = None) -> None:
         """Adds a query; a second one with the same id is a finding."""
         if self._first("query", query_id, place):
-            self.queries[query_id] = Query(query_id, text, category or None)
+            self.queries[query_id] = Query(query_id, text, category or None, cluster or None)
 
     def document(self, document_id: str, text: str, place: Place) -> None:
         """Adds a document; a second one with the same id is a finding."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from steelyard.errors import UsageError
 from steelyard.suites.formats.traps import TrapDocument, TrapFile, TrapGroup, read_traps
-from steelyard.suites.registry import built_in_path
+from steelyard.suites.registry import built_in_path, read_card
 from steelyard.suites.similar import near_duplicates
 from steelyard.suites.suite import Suite
 from steelyard.suites.trapstats import (
@@ -100,6 +100,7 @@ class TrapReport:
     Attributes:
         name: the suite's name or file.
         findings: broken rules of single groups, then of the suite as a whole.
+        known: those that the suite's card says itself; they are shown and do not count.
         categories: one summary each, in the order of the file.
         total: the same over all groups.
         tells: how well each rule guesses the positives, over all groups.
@@ -110,6 +111,7 @@ class TrapReport:
     categories: tuple[CategorySummary, ...]
     total: CategorySummary
     tells: tuple[Tell, ...]
+    known: tuple[TrapFinding, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -123,6 +125,7 @@ class TrapReport:
     def as_text(self) -> str:
         """Findings, a line a category, the tells, and the outcome."""
         lines = [str(finding) for finding in self.findings]
+        lines += [f"known, see the suite's card: {finding}" for finding in self.known]
         lines += ["", *(_line(category) for category in (*self.categories, self.total)), "", "Guessing the positive:"]
         lines += [f"  {tell}{'' if tell.counts else ', by design'}" for tell in self.tells]
         outcome = "keeps all the rules" if self.passed else f"breaks rules in {len(self.findings)} places"
@@ -162,7 +165,16 @@ def check_traps(source: str | Path | Suite) -> TrapReport:
     bm25 = bm25_finds(groups)
     total = _summary("all", groups, bm25, ())
     findings += _whole(total, held_against(found))
-    return TrapReport(name, tuple(findings), _categories(groups, bm25), total, found)
+    known = tuple(f for f in findings if f.rule == "tell") if _notice(source) else ()
+    left = tuple(f for f in findings if f not in known)
+    return TrapReport(name, left, _categories(groups, bm25), total, found, known)
+
+
+def _notice(source: str | Path | Suite) -> str:
+    """What a suite's card says of a known fault."""
+    if isinstance(source, Suite):
+        return source.card.notice
+    return read_card(str(source)).notice if built_in_path(str(source)) else ""
 
 
 def _file(source: str | Path) -> TrapFile:

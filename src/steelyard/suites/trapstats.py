@@ -146,7 +146,17 @@ def tells(groups: Sequence[TrapGroup]) -> tuple[Tell, ...]:
     alike = [group for group in groups if same_script(group)]
     distance = [[-overlap(group.query, d.text) for d in group.documents] for group in alike]
     found.append(_tell("least like the query", alike, distance, counts=False))
+    found.append(_tell("second most like the query", alike, [_second(group) for group in alike]))
     return tuple(tell for tell in found if tell.groups)
+
+
+def _second(group: TrapGroup) -> Scores:
+    """1 for the document that shares second most with the query; nothing is picked where it is not the only one."""
+    shares = [overlap(group.query, d.text) for d in group.documents]
+    levels = sorted(set(shares), reverse=True)
+    if len(levels) < 2 or shares.count(levels[0]) > 1:
+        return [0.0] * len(shares)
+    return [float(share == levels[1]) for share in shares]
 
 
 def _tell(rule: str, groups: Sequence[TrapGroup], scores: Sequence[Scores], *, counts: bool = True) -> Tell:

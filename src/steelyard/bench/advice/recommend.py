@@ -320,6 +320,8 @@ def _unproved(choice: Candidate, compared: Sequence[Candidate], measure: str, re
         )
         if gains:
             found.append(say("advice.guard_ahead", name=c.name, choice=choice.name, gains=gains))
+    if result.suite.notice:
+        found.append(say("note.suite", notice=result.suite.notice))
     missing = tuple(m for m in result.suite.votes if m not in votes_of(result, measure))
     if missing:
         found.append(say("advice.did_not_vote", names=missing))

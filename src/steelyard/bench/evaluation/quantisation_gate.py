@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from steelyard.bench.evaluation.against import compare_with
 from steelyard.bench.evaluation.cache import VectorCache
 from steelyard.bench.evaluation.cached import CachedEncoder, CacheUse
 from steelyard.bench.evaluation.result import Result
 from steelyard.bench.evaluation.runner import Watcher, WeighConfig, weigh
+from steelyard.bench.evaluation.votes import replacements
 from steelyard.engines.agreement import Agreement, agreement
 from steelyard.engines.base import TruncationWarning
 from steelyard.engines.load import ENCODERS
@@ -25,6 +26,7 @@ from steelyard.suites.suite import Suite
 from steelyard.types import Role
 
 MEASURE = "top1"
+"""The primary measure; the suite's others are guards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ class Limits:
     Attributes:
         cosine: of every vector to its reference, at least.
         centred: the centred cosine of every vector, at least.
-        lost: Top-1 that may be lost, as a share of the queries: the lower end of the paired 95 % interval decides, so
-            that a suite too small to exclude a greater loss accepts nothing.
+        lost: of every measure that votes, what may be lost, as a share: the lower end of the paired 95 % interval
+            decides, so that a suite too small to exclude a greater loss accepts nothing.
     """
 
     cosine: float = 0.99
@@ -54,7 +56,7 @@ class Gate:
         fingerprint: of the candidate's engine.
         backend: the candidate's, as its engine names it.
         agreement: of the documents' vectors.
-        top1: the candidate less the reference, paired by query.
+        votes: the candidate less the reference, paired by query, Top-1 first, then the suite's guards.
         figures: Top-1 of reference and candidate.
         faults: which limits were not kept, a sentence each.
     """
@@ -65,9 +67,14 @@ class Gate:
     fingerprint: str
     backend: str
     agreement: Agreement
-    top1: PairedDifference
+    votes: tuple[PairedDifference, ...]
     figures: tuple[float, float]
     faults: tuple[str, ...]
+
+    @property
+    def top1(self) -> PairedDifference:
+        """The candidate's Top-1 less the reference's."""
+        return self.votes[0]
 
     @property
     def accepted(self) -> bool:
@@ -112,7 +119,9 @@ def hold_against(
     nodes = [replace(leaf, options=(("backend", (b,)),)) for b in (against or reference_of(recipe, backend), backend)]
     for node in nodes:
         check(node, str(node))
-    result = weigh(nodes, suite, WeighConfig(measures=(MEASURE,), cache=cache), watcher=watcher)
+    result = weigh(
+        nodes, suite, WeighConfig(measures=tuple(dict.fromkeys((MEASURE, *suite.votes))), cache=cache), watcher=watcher
+    )
     for system in result.systems:
         if system.error:
             raise EngineError(f"{system.name} could not be run: {system.error}")
@@ -132,23 +141,24 @@ def reference_of(recipe: Recipe, backend: str) -> str:
     return "torch-fp32" if "torch-fp32" in exact else exact[0]
 
 
-def faults(found: Agreement, top1: PairedDifference, limits: Limits) -> tuple[str, ...]:
+def faults(found: Agreement, votes: Sequence[PairedDifference], limits: Limits) -> tuple[str, ...]:
     """Which limits were not kept; the texts whose nearest neighbour moved are shown and do not decide."""
     lines = []
     if found.cosine < limits.cosine:
         lines.append(f"smallest cosine {found.cosine:.4f} is below {limits.cosine:g}")
     if found.centred < limits.centred:
         lines.append(f"smallest centred cosine {found.centred:.4f} is below {limits.centred:g}")
-    if top1.low < -limits.lost:
-        lines.append(
-            f"a Top-1 loss of {-100 * top1.low:.1f} points cannot be excluded; {100 * limits.lost:g} may be lost"
-        )
+    for vote in votes:
+        if vote.low <= -limits.lost:
+            loss = f"a loss of {-100 * vote.low:.1f} points of {vote.measure} is not excluded"
+            lines.append(f"{loss}; {100 * limits.lost:g} may be lost")
     return tuple(lines)
 
 
 def _judge(result: Result, found: Agreement, limits: Limits) -> Gate:
     reference, candidate = result.systems
-    (top1,) = compare_with(result, reference.name, [candidate.name], MEASURE)
+    found_votes = replacements(result, reference.name, [candidate.name], measure=MEASURE, margin=limits.lost)
+    votes = found_votes[candidate.name].votes
     shares = [_mean(s.values[MEASURE]) for s in (reference, candidate)]
     return Gate(
         candidate=candidate.name,
@@ -157,9 +167,9 @@ def _judge(result: Result, found: Agreement, limits: Limits) -> Gate:
         fingerprint=candidate.fingerprints[0],
         backend=candidate.engines[0].backend,
         agreement=found,
-        top1=top1,
+        votes=votes,
         figures=(shares[0], shares[1]),
-        faults=faults(found, top1, limits),
+        faults=faults(found, votes, limits),
     )
 
 

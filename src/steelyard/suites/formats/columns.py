@@ -27,6 +27,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         "grade", "relevance", "rel", "relevant", "is_relevant", "label", "score",
         "相关性", "相关度", "是否相关", "相关", "等级", "标签", "分数", "得分", "评分",
     ),
+    "cluster": ("cluster", "cluster_id", "聚类"),
     "category": ("category", "类别", "分类", "类目"),
     "title": ("title", "标题"),
     "positives": ("positives", "pos"),

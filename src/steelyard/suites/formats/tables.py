@@ -1,9 +1,9 @@
 """Suites from tables: one table of query-document pairs, or three tables.
 
 One table (JSON Lines, CSV, TSV, Parquet, a spreadsheet): every row is a pair, ``query``, ``document`` and, where there
-are such columns, ``grade`` (1 without it), ``query_id``, ``document_id``, ``category``. Instead of ``document`` a row
-may hold ``positives`` and ``negatives``, lists of texts. Equal texts without ids are one query or one document; a row
-without a query adds a document that nobody asked for.
+are such columns, ``grade`` (1 without it), ``query_id``, ``document_id``, ``category``, ``cluster``. Instead of
+``document`` a row may hold ``positives`` and ``negatives``, lists of texts. Equal texts without ids are one query or
+one document; a row without a query adds a document that nobody asked for.
 
 Three tables in a folder: ``queries``, ``documents`` (or ``docs``, ``corpus``) and ``judgements`` (or ``qrels``,
 ``pairs``), each in any of these forms.
@@ -49,13 +49,13 @@ def load_three(folder: Path, name: str, mapping: Mapping[str, str], findings: Fi
 
 
 def take_queries(path: Path, columns: Columns, builder: SuiteBuilder) -> None:
-    """Reads a table of queries: id, text, and a category where there is one."""
+    """Reads a table of queries: id, text, and a category and a cluster where there are any."""
     for number, row in rows(path, builder.findings):
         place = Place(path, number)
         found = _keyed(row, "query_id", "query", columns, place, builder.findings)
         category = columns.get(row, "category")
         if found is not None:
-            builder.query(*found, str(category) if category is not None else None, place)
+            builder.query(*found, str(category) if category is not None else None, place, _cluster(row, columns))
     _note(path, columns, builder, whole=False)
 
 
@@ -90,6 +90,11 @@ def take_judgements(path: Path, columns: Columns, builder: SuiteBuilder) -> None
 def _note(path: Path, columns: Columns, builder: SuiteBuilder, *, whole: bool) -> None:
     for line in columns.reading(whole=whole):
         builder.findings.note(f"{path.name}: {line}")
+
+
+def _cluster(row: Row, columns: Columns) -> str | None:
+    value = columns.get(row, "cluster")
+    return None if value is None else str(value)
 
 
 def _or_one(value: object) -> object:
@@ -147,7 +152,8 @@ class _Pairs:
         key = self._id("query", query_id, text)
         known = self.builder.queries.get(key)
         if known is None:
-            self.builder.query(key, text, str(category) if category is not None else None, place)
+            cluster = _cluster(row, self.columns)
+            self.builder.query(key, text, str(category) if category is not None else None, place, cluster)
         elif known.text != text:
             findings.add(f"query id {key!r} had another text before", place)
         return key
