@@ -26,7 +26,7 @@ TYPED = [(page.name, line) for page in PAGES for line in _commands(page)]
 @pytest.mark.parametrize(("page", "line"), TYPED)
 def test_every_command_in_the_documents_is_understood(page: str, line: str) -> None:
     words = shlex.split(re.split(r"\s+[|>&]{1,2}\s", line)[0], comments=True)[1:]
-    assert words[0] in {*COMMANDS, "--help", "--version"}
+    assert words[0] in {*COMMANDS, "completion", "--help", "--version"}
     build(words[0]).parse_args(words, exit_on_error=False, print_error=False)
 
 

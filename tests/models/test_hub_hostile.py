@@ -22,7 +22,7 @@ def answered(content: bytes, coding: str = "") -> httpx.Response:
     return httpx.Response(200, headers={"Content-Encoding": coding} if coding else {}, stream=httpx.ByteStream(content))
 
 
-TWICE = gzip.compress(gzip.compress(bytes(1 << 25)))
+TWICE = gzip.compress(gzip.compress(bytes(1 << 25), mtime=0), mtime=0)
 HUBS = [HuggingFace("a/b", "main", "http://hub"), ModelScope("a/b", "master", "http://hub")]
 
 
@@ -31,7 +31,7 @@ HUBS = [HuggingFace("a/b", "main", "http://hub"), ModelScope("a/b", "master", "h
     ("content", "coding", "said"),
     [
         (TWICE, "gzip, gzip", "not asked for"),
-        (gzip.compress(bytes(1 << 25)), "gzip", "more than"),
+        (gzip.compress(bytes(1 << 25), mtime=0), "gzip", "more than"),
         (bytes(1 << 25), "", "more than"),
         (b"[" * 100_000, "", "not JSON"),
         (b'{"sha": "x", "siblings": [1], "Data": {"Files": [1]}}', "", "not a list of files"),

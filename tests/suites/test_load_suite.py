@@ -189,7 +189,7 @@ TRAP_ERRORS = [
     ("", None, "is empty"),
     ("\ufeff\n\n", None, "is empty"),
     (jsonl(HEADER), None, "holds no query"),
-    (gzip.compress(b"x"), None, "gzip-compressed"),
+    (gzip.compress(b"x", mtime=0), None, "gzip-compressed"),
     ("x".encode("utf-16"), None, "is UTF-16; save it as UTF-8"),
 ]
 
