@@ -14,8 +14,8 @@ from steelyard.engines.protocol import EngineInfo
 from steelyard.models.recipe import Recipe
 from steelyard.retrieval.builder import SystemBuilder
 from steelyard.retrieval.engine_pool import EnginePool
-from steelyard.retrieval.expression import parse
 from steelyard.retrieval.protocol import Retriever
+from steelyard.retrieval.resolve import read_system
 from steelyard.types import Role, Vectors
 
 SYSTEMS = (
@@ -60,15 +60,15 @@ class FakePool(EnginePool):
         super().__init__()
         self._revision = revision
 
-    def encoder(self, recipe: Recipe, backend: str | None) -> tuple[FakeEncoder, BackendChoice]:
+    def encoder(self, recipe: Recipe, backend: str, asked: str | None = None) -> tuple[FakeEncoder, BackendChoice]:
         return FakeEncoder(32, recipe.name + self._revision), BackendChoice(recipe.name, "fake", "a test")
 
-    def tokens(self, recipe: Any, backend: Any) -> tuple[Any, ...]:  # type: ignore[no-untyped-def]
+    def tokens(self, recipe: Any, backend: Any, asked: Any = None) -> tuple[Any, ...]:  # type: ignore[no-untyped-def]
         return FakeHeads(), BackendChoice(recipe.name, "fake", "a test")
 
     sparse = tokens
 
-    def reranker(self, recipe: Any, backend: Any) -> tuple[Any, ...]:  # type: ignore[no-untyped-def]
+    def reranker(self, recipe: Any, backend: Any, asked: Any = None) -> tuple[Any, ...]:  # type: ignore[no-untyped-def]
         return FakeReranker(), BackendChoice(recipe.name, "fake", "a test")
 
 
@@ -78,4 +78,4 @@ def fake_builder(revision: str = "") -> SystemBuilder:
 
 def weighed(system: str) -> Retriever:
     """The system as ``weigh`` runs it."""
-    return cast(Retriever, fake_builder().build(parse(system)))
+    return cast(Retriever, fake_builder().build(read_system(system)))

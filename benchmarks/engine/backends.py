@@ -45,7 +45,7 @@ def main() -> None:
     texts = [d.text for d in documents[:: max(1, len(documents) // asked.texts)]][: asked.texts]
     engines = {name: open_encoder(load_recipe(asked.model), name) for name in names}
     single = {name: in_its_own_process(asked.model, name) for name in names}
-    tokens = sum(next(iter(engines.values())).count_tokens(texts, Role.DOCUMENT))  # type: ignore[attr-defined]
+    tokens = sum(next(iter(engines.values())).count_tokens(texts, Role.DOCUMENT) or ())
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     rows: dict[str, Vectors] = {}
     for number in range(asked.rounds):

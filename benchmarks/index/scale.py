@@ -60,7 +60,7 @@ class Pool(EnginePool):
         super().__init__()
         self._encoder = encoder
 
-    def encoder(self, recipe: Recipe, backend: str | None) -> tuple[Numbered, BackendChoice]:
+    def encoder(self, recipe: Recipe, backend: str, asked: str | None = None) -> tuple[Numbered, BackendChoice]:
         return self._encoder, BackendChoice(recipe.name, "benchmark", "a table of vectors")
 
 
@@ -95,9 +95,9 @@ def resident() -> float:
 def with_index(folder: Path, system: str, encoder: Numbered, count: int) -> Callable[[int], Sequence[int]]:
     index = Index.open(folder, force=True, builder=SystemBuilder(_engines=Pool(encoder)))
     from steelyard.index.system import stored_system
-    from steelyard.retrieval.expression import parse
+    from steelyard.retrieval.resolve import read_system
 
-    index._system = stored_system(index._builder.build(parse(system)), index._texts)
+    index._system = stored_system(index._builder.build(read_system(system)), index._texts)
     return lambda i: [int(h.id) for h in index.search(str(count + i), K)]
 
 

@@ -19,9 +19,8 @@ import httpx
 from common import RUN_CLI, free_port, server
 
 from steelyard.cost.concurrency import GAIN, LEVELS, Level, saturation, sweep
-from steelyard.engines.protocol import Encoder
 from steelyard.retrieval.builder import SystemBuilder
-from steelyard.retrieval.expression import parse
+from steelyard.retrieval.resolve import read_system
 from steelyard.suites.registry import open_suite
 from steelyard.types import Role
 
@@ -38,14 +37,9 @@ def texts_served(port: int) -> float:
 
 def client_of(system: str, texts: list[str]) -> Callable[[], Callable[[int], object]]:
     def open_client() -> Callable[[int], object]:
-        encoders: list[Encoder] = []
-
-        def keep(encoder: Encoder) -> Encoder:
-            encoders.append(encoder)
-            return encoder
-
-        SystemBuilder(wrap_encoder=keep).build(parse(system))
-        return lambda i: encoders[0].encode([f"{texts[i % len(texts)]} {i}"], Role.DOCUMENT)
+        (model,) = read_system(system).models
+        encoder = SystemBuilder().encoder(model)
+        return lambda i: encoder.encode([f"{texts[i % len(texts)]} {i}"], Role.DOCUMENT)
 
     return open_client
 

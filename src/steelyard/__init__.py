@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from steelyard.bench.evaluation.judgement import judge
     from steelyard.bench.evaluation.result import Result
     from steelyard.bench.evaluation.result import load as load_result
-    from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
+    from steelyard.bench.evaluation.runner import WeighConfig, weigh
     from steelyard.errors import SteelyardError
     from steelyard.models.recipe import Recipe
     from steelyard.models.registry import load_recipe
+    from steelyard.retrieval.resolve import read_systems
     from steelyard.suites.registry import open_suite
     from steelyard.suites.suite import Suite
     from steelyard.types import Document, Query, Ranking, Role
@@ -34,7 +35,7 @@ _HOMES = {
     "load_recipe": "steelyard.models.registry",
     "load_result": "steelyard.bench.evaluation.result:load",
     "open_suite": "steelyard.suites.registry",
-    "read_systems": "steelyard.bench.evaluation.runner",
+    "read_systems": "steelyard.retrieval.resolve",
     "weigh": "steelyard.bench.evaluation.runner",
 }
 

@@ -12,13 +12,13 @@ from steelyard.bench.advice.scenario import load_scenario
 from steelyard.bench.evaluation.features import FeatureConfig, embed, weigh_features
 from steelyard.bench.evaluation.judgement import judge
 from steelyard.bench.evaluation.result import load, parse_result
-from steelyard.bench.evaluation.runner import SilentWatcher, read_systems
+from steelyard.bench.evaluation.runner import SilentWatcher
 from steelyard.cli import main
 from steelyard.engines.load import open_encoder
 from steelyard.errors import DataError, SuiteError, UsageError
 from steelyard.models.registry import load_recipe
 from steelyard.report.features_view import cluster_lines
-from steelyard.retrieval.expression import parse
+from steelyard.retrieval.resolve import read_system, read_systems
 from steelyard.suites.labelled import Labelled, read_labelled
 from steelyard.types import Role
 from steelyard.wording.words import load_wording
@@ -73,7 +73,7 @@ def test_expressions_cut_quantise_and_shorten() -> None:
     config = FeatureConfig()
 
     def of(source: Any) -> Any:
-        return embed(parse(source), texts, config, SilentWatcher())[0]
+        return embed(read_system(source), texts, config, SilentWatcher())[0]
 
     assert np.allclose(of("minilm-en"), full, atol=1e-6)
     cut = of("minilm-en[dim=64]")

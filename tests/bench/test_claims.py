@@ -12,9 +12,9 @@ from steelyard.bench.advice.claim_run import chosen, costed, needs, with_variant
 from steelyard.bench.advice.claims import CLAIMS, judge_claim
 from steelyard.bench.advice.evidence import Answer, Evidence, keeps, no_more_than, together, wins
 from steelyard.bench.evaluation.result import load, save
-from steelyard.bench.evaluation.runner import read_systems
 from steelyard.cli import main
 from steelyard.errors import UsageError
+from steelyard.retrieval.resolve import read_systems
 from steelyard.stats.difference import PairedDifference
 
 HOLDS, FAILS, OPEN = Answer.HOLDS, Answer.FAILS, Answer.OPEN

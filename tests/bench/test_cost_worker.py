@@ -39,7 +39,7 @@ from steelyard.engines.protocol import EngineInfo
 from steelyard.errors import EngineError, UsageError
 from steelyard.models.registry import load_recipe
 from steelyard.retrieval.dense import DenseRetriever
-from steelyard.retrieval.expression import parse
+from steelyard.retrieval.resolve import read_system
 from steelyard.suites.suite import Suite
 from steelyard.types import Document, Query, Role
 
@@ -120,7 +120,7 @@ def test_a_load_job_stops_after_the_first_embedding() -> None:
 
 
 def test_a_system_without_an_encoder_is_timed_to_its_first_answer() -> None:
-    seen = measure(job(system="bm25"), lambda e: None, lambda: build(parse("bm25")))
+    seen = measure(job(system="bm25"), lambda e: None, lambda: build(read_system("bm25")))
     assert seen.dimension == 0
     assert seen.batches == ()
     assert seen.query.count >= 1
@@ -203,7 +203,7 @@ def runner(rounds: Any, outside: float = 1.0) -> Any:
 def test_rounds_become_a_record() -> None:
     config = CostConfig(rounds=4, cold=False, price=Price(per_hour=3.6))
     rounds = [round_(s) for s in (1, 2, 3, 5)]
-    (costed,) = measure_costs([parse("qwen3-0.6b")], SUITE, config, run=runner(rounds))
+    (costed,) = measure_costs([read_system("qwen3-0.6b")], SUITE, config, run=runner(rounds))
     record = costed.record
     assert str(record.load_seconds) == "2.5 (1 to 5)"
     assert record.query.p95.value == 5
@@ -222,7 +222,7 @@ def test_rounds_become_a_record() -> None:
 
 def test_a_disagreement_with_the_outside_is_said() -> None:
     config = CostConfig(rounds=1, cold=False)
-    (costed,) = measure_costs([parse("e5-small")], SUITE, config, run=runner([round_(1)], outside=1.2))
+    (costed,) = measure_costs([read_system("e5-small")], SUITE, config, run=runner([round_(1)], outside=1.2))
     assert costed.record.check.worst == pytest.approx(1 / 6)
     assert any("differ by up to 16.7 %" in n for n in costed.record.notes)
     assert any("1 rounds cannot tell" in n for n in costed.record.notes)
@@ -237,7 +237,7 @@ def test_load_levels_are_put_together_by_clients() -> None:
         round_(1, load=(level(1, 12), level(2, 0, 3))),
     ]
     config = CostConfig(rounds=2, cold=False)
-    (costed,) = measure_costs([parse("openai:m@http://localhost/v1")], SUITE, config, run=runner(rounds))
+    (costed,) = measure_costs([read_system("openai:m@http://localhost/v1")], SUITE, config, run=runner(rounds))
     one, two, _ = costed.record.load
     assert (one.texts_per_second.low, one.texts_per_second.high) == (10, 12)
     assert (two.failed, two.trouble, two.p95_ms.rounds) == (3, "429", 1)
@@ -247,7 +247,7 @@ def test_load_levels_are_put_together_by_clients() -> None:
 
 def test_one_failure_does_not_stop_the_others() -> None:
     answers = [EngineError("no room"), round_(1), round_(2)]
-    systems = [parse("e5-small"), parse("use-multilingual")]
+    systems = [read_system("e5-small"), read_system("use-multilingual")]
     failed, done = measure_costs(systems, SUITE, CostConfig(rounds=2, cold=False), run=runner(answers))
     assert (failed.error, failed.record) == ("no room", None)
     assert done.record.rounds == 2
@@ -255,7 +255,7 @@ def test_one_failure_does_not_stop_the_others() -> None:
 
 def test_systems_that_differ_in_the_dimension_alone_are_measured_once() -> None:
     names = ["e5-small[dim=32]", "bm25", "e5-small[dim=384]", "e5-small[dim=32,precision=int8]", "bm25 + e5-small"]
-    systems = [parse(n) for n in names]
+    systems = [read_system(n) for n in names]
     answers = [round_(1), round_(2), round_(3), round_(4)]
     config = CostConfig(rounds=1, cold=False)
     found = {c.name: c.record for c in measure_costs(systems, SUITE, config, run=runner(answers))}
@@ -281,7 +281,7 @@ def result(*names: Any) -> Result:
 
 def test_costs_go_into_the_document_and_come_back() -> None:
     answers = [round_(1), EngineError("no room")]
-    systems = [parse("e5-small"), parse("bm25")]
+    systems = [read_system("e5-small"), read_system("bm25")]
     costed = measure_costs(systems, SUITE, CostConfig(rounds=1, cold=False), run=runner(answers))
     full = with_costs(result("e5-small", "bm25", "minilm-en"), costed)
     back = parse_result(full.model_dump_json(by_alias=True).encode(), "x")
@@ -294,7 +294,7 @@ def test_costs_go_into_the_document_and_come_back() -> None:
 @pytest.mark.slow  # its clock and ours are compared
 def test_a_real_process_agrees_with_what_is_seen_of_it() -> None:
     config = CostConfig(rounds=1, plan=QUICK)
-    (costed,) = measure_costs([parse("minilm-en")], SUITE, config)
+    (costed,) = measure_costs([read_system("minilm-en")], SUITE, config)
     assert costed.error == ""
     assert costed.record.check.worst < 0.05
     assert costed.record.dimension == 384

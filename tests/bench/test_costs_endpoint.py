@@ -11,7 +11,7 @@ import pytest
 
 from steelyard.bench.costing.costs import CostConfig, measure_costs
 from steelyard.bench.costing.worker import Plan
-from steelyard.retrieval.expression import parse
+from steelyard.retrieval.resolve import read_system
 from steelyard.suites.suite import Suite
 from steelyard.types import Document, Query
 
@@ -36,7 +36,7 @@ class Endpoint(ThreadingHTTPServer):
 
     @property
     def system(self) -> Any:
-        return parse(f"openai:m@http://127.0.0.1:{self.server_port}/v1")
+        return read_system(f"openai:m@http://127.0.0.1:{self.server_port}/v1")
 
 
 class Handler(BaseHTTPRequestHandler):

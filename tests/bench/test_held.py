@@ -10,8 +10,9 @@ import pytest
 from fake_engines import FakeEncoder, FakeReranker
 from steelyard.bench.evaluation.cached import CachedEncoder, CachedReranker, CacheUse
 from steelyard.bench.evaluation.held import HeldEncoder, HeldReranker
-from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
+from steelyard.bench.evaluation.runner import WeighConfig, weigh
 from steelyard.engines.base import TruncationWarning
+from steelyard.retrieval.resolve import read_systems
 from steelyard.suites.registry import open_suite
 from steelyard.types import Role
 

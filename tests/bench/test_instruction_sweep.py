@@ -68,7 +68,7 @@ def test_a_real_model_s_instruction_is_tested_against_none(
     wanted = ["", "instruction=none]", 'instruction="查询"]', 'instruction="Retrieve the passage"]']
     assert names(out) == wanted
     assert 'e5-told[instruction="查询"] compared with no instruction: ' in shown
-    assert "Chinese against English instructions: " in shown
+    assert "Chinese compared with English instructions: " in shown
     systems = load(out).weighed
     assert [s.cache.computed for s in systems] == [24 + 8, 8, 8, 8]
     assert systems[0].top != systems[1].top

@@ -8,8 +8,9 @@ from pytest_httpserver import HTTPServer
 from steelyard.bench.evaluation.cache import VectorCache
 from steelyard.bench.evaluation.judgement import judge
 from steelyard.bench.evaluation.result import load
-from steelyard.bench.evaluation.runner import SilentWatcher, WeighConfig, read_systems, resumable, weigh
+from steelyard.bench.evaluation.runner import SilentWatcher, WeighConfig, resumable, weigh
 from steelyard.errors import ExpressionError
+from steelyard.retrieval.resolve import read_systems
 from steelyard.suites.registry import open_suite
 
 
@@ -115,3 +116,9 @@ def test_what_does_not_fit_is_refused_before_anything_runs(typed: str, message: 
 def test_sweeps_expand_and_repeats_are_weighed_once() -> None:
     names = [str(n) for n in read_systems(["bm25", "e5-small[dim=64|128]", "bm25", "e5-small[dim=64]"])]
     assert names == ["bm25", "e5-small[dim=64]", "e5-small[dim=128]"]
+
+
+def test_expressions_are_weighed_as_they_are_typed():
+    suite = open_suite("zh-traps-mini")
+    typed, resolved = weigh(["bm25[k1=0.5|1.5]"], suite), weigh(read_systems(["bm25[k1=0.5|1.5]"]), suite)
+    assert [(s.name, s.values) for s in typed.systems] == [(s.name, s.values) for s in resolved.systems]

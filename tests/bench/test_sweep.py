@@ -14,13 +14,13 @@ from steelyard.cli import main
 from steelyard.errors import ExpressionError, ResultError, UsageError
 from steelyard.report.sweep_view import sweep_blocks
 from steelyard.report.terminal import print_blocks
-from steelyard.retrieval.expression import parse
+from steelyard.retrieval.resolve import read_system
 from steelyard.stats.paired import paired_test
 from steelyard.wording.words import load_wording
 
 
 def names(source: Any, **axes: Any) -> list[Any]:
-    return [str(n) for n in variants(parse(source), Axes(**axes))]
+    return [str(n) for n in variants(read_system(source), Axes(**axes))]
 
 
 def test_dimensions_and_precisions_are_crossed_and_the_whole_is_the_base() -> None:
@@ -76,22 +76,25 @@ def test_weights_share_one() -> None:
 )
 def test_an_axis_that_a_system_does_not_have(source: str, axes: dict[Any, Any], error: Any) -> None:
     with pytest.raises(error):
-        variants(parse(source), Axes(**axes))
+        variants(read_system(source), Axes(**axes))
 
 
 def test_the_ladder_ends_at_the_model_and_begins_where_it_was_trained() -> None:
-    assert ladder(parse("e5-small")) == (32, 64, 96, 128, 192, 256, 384)
-    assert ladder(parse("qwen3-0.6b"))[0] >= 32
-    assert len(ladder(parse("qwen3-0.6b"))) >= 8
+    assert ladder(read_system("e5-small")) == (32, 64, 96, 128, 192, 256, 384)
+    assert ladder(read_system("qwen3-0.6b"))[0] >= 32
+    assert len(ladder(read_system("qwen3-0.6b"))) >= 8
     with pytest.raises(UsageError, match="--dims"):
-        ladder(parse("openai:m@http://localhost/v1"))
+        ladder(read_system("openai:m@http://localhost/v1"))
 
 
 def test_storage_of_a_system() -> None:
-    assert storage_of(parse("e5-small")).bytes_per_million == 384 * 4_000_000
-    assert storage_of(parse("e5-small[dim=64, precision=binary, rescore=9]")).rescore_bytes_per_million == 256_000_000
-    assert storage_of(parse("bm25")) is None
-    assert storage_of(parse("bm25 + e5-small")) is None
+    assert storage_of(read_system("e5-small")).bytes_per_million == 384 * 4_000_000
+    assert (
+        storage_of(read_system("e5-small[dim=64, precision=binary, rescore=9]")).rescore_bytes_per_million
+        == 256_000_000
+    )
+    assert storage_of(read_system("bm25")) is None
+    assert storage_of(read_system("bm25 + e5-small")) is None
 
 
 def test_differences_are_from_the_base_and_signed() -> None:
@@ -192,7 +195,7 @@ def test_instructions_are_read_from_a_file(tmp_path: Path, capfd: pytest.Capture
 
 def test_the_default_instruction_of_a_bare_system_is_that_system() -> None:
     axes = Axes(instructions=("none", "default", "查"))
-    names = [str(n) for n in variants(parse("qwen3-0.6b"), axes)]
+    names = [str(n) for n in variants(read_system("qwen3-0.6b"), axes)]
     assert names == ["qwen3-0.6b", "qwen3-0.6b[instruction=none]", 'qwen3-0.6b[instruction="查"]']
-    told = [str(n) for n in variants(parse("qwen3-0.6b[instruction=none]"), axes)]
+    told = [str(n) for n in variants(read_system("qwen3-0.6b[instruction=none]"), axes)]
     assert told[1] == "qwen3-0.6b[instruction=default]"

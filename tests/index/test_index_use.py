@@ -24,7 +24,7 @@ FAQ = "编号,问题,答案,类别\nq1,,退款十日内到账,售后\nq2,,在设
 class Turned(FakePool):
     """The same fingerprint, other vectors: weights that were replaced under the same name."""
 
-    def encoder(self, recipe: Any, backend: Any) -> tuple[Any, ...]:  # type: ignore[no-untyped-def]
+    def encoder(self, recipe: Any, backend: Any, asked: Any = None) -> tuple[Any, ...]:  # type: ignore[no-untyped-def]
         made, choice = super().encoder(recipe, backend)
         made._vector = lambda text: FakeEncoder(32)._vector(text[::-1] + "!")  # type: ignore[method-assign]
         return made, choice

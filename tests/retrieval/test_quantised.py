@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from steelyard.errors import ExpressionError, UsageError
 from steelyard.retrieval.builder import SystemBuilder
 from steelyard.retrieval.exact import ExactIndex
-from steelyard.retrieval.expression import parse
 from steelyard.retrieval.quantised import QuantisedIndex, quantised, signs
-from steelyard.retrieval.vocabulary import check
+from steelyard.retrieval.resolve import read_system, read_systems
 from steelyard.types import Document, Query, ranked
 
 
@@ -94,9 +93,8 @@ def test_signs_of_zero_are_negative() -> None:
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(UsageError, match="int4"):
         quantised(np.zeros((1, 1), dtype=np.float32), "int4")
-    node = parse("e5-small[precision=int4]")
     with pytest.raises(ExpressionError, match="one of float32, int8, binary"):
-        check(node, str(node))
+        read_systems(["e5-small[precision=int4]"])
 
 
 def test_an_expression_asks_for_it() -> None:
@@ -109,9 +107,7 @@ def test_an_expression_asks_for_it() -> None:
         "use-multilingual[precision=binary]",
         "use-multilingual[precision=binary,rescore=4]",
     ):
-        node = parse(source)
-        check(node, source)
-        system = workshop.build(node)
+        system = workshop.build(read_system(source))
         system.index(documents)
         scores[source] = system.search([Query("q", "怎么退货")], 4)[0]
     full, binary, rescored = scores.values()

@@ -12,7 +12,7 @@ from steelyard.engines.load import open_encoder
 from steelyard.errors import UsageError
 from steelyard.models.registry import load_recipe
 from steelyard.retrieval.builder import SystemBuilder
-from steelyard.retrieval.expression import parse
+from steelyard.retrieval.resolve import read_system
 from steelyard.retrieval.shorten import ShortEncoder
 from steelyard.types import Document, Query, Role
 
@@ -57,7 +57,7 @@ def test_a_real_tokenizer_keeps_the_limit() -> None:
 
 
 def test_an_expression_asks_for_it() -> None:
-    system = SystemBuilder().build(parse("minilm-en[max_tokens=8]"))
+    system = SystemBuilder().build(read_system("minilm-en[max_tokens=8]"))
     head = "one two three four five six "
     system.index([Document("a", head + "apple"), Document("b", head + "moon")])
     (ranking,) = system.search([Query("q", "apple")], 2)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from steelyard.bench.evaluation.cache import VectorCache
-from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
+from steelyard.bench.evaluation.runner import WeighConfig, weigh
 from steelyard.bench.evaluation.sweep import storage_of
 from steelyard.engines.packages import installed, package_file
 from steelyard.errors import ExpressionError
 from steelyard.models.folder import read_recipe
 from steelyard.retrieval.builder import SystemBuilder
 from steelyard.retrieval.expression import parse
-from steelyard.retrieval.vocabulary import check
+from steelyard.retrieval.resolve import read_system, read_systems
 from steelyard.suites.registry import open_suite
 from steelyard.types import Document, Query
 
@@ -89,7 +89,7 @@ def test_what_is_typed_is_the_canonical_form(typed: str) -> None:
     node = parse(typed)
     assert str(node) == typed
     if "folder:" not in typed:
-        check(node, typed)
+        read_systems([typed])
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_what_is_typed_is_the_canonical_form(typed: str) -> None:
 )
 def test_what_does_not_fit_is_refused_where_it_is_read(typed: str, message: str) -> None:
     with pytest.raises(ExpressionError, match=message):
-        check(parse(typed), typed)
+        read_systems([typed])
 
 
 def test_all_heads_run_and_a_second_run_computes_nothing_that_is_kept(m3: Path, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_all_heads_run_and_a_second_run_computes_nothing_that_is_kept(m3: Path, 
 
 def test_one_engine_gives_all_three(m3: Path) -> None:
     workshop = SystemBuilder()
-    node = parse(f"folder:{m3} + folder:{m3}[head=sparse] + folder:{m3}[head=colbert] >> maxsim:folder:{m3}")
+    node = read_system(f"folder:{m3} + folder:{m3}[head=sparse] + folder:{m3}[head=colbert] >> maxsim:folder:{m3}")
     workshop.build(node)
     assert len(workshop._engines._opened) == 1
     assert len(workshop.engines(node)) == 1
@@ -145,7 +145,7 @@ def test_colbert_recall_is_the_reranking_of_everything(m3: Path) -> None:
     workshop = SystemBuilder()
     ranked = []
     for typed in (f"folder:{m3}[head=colbert]", f"folder:{m3} >> maxsim:folder:{m3}[top=3]"):
-        system = workshop.build(parse(typed))
+        system = workshop.build(read_system(typed))
         system.index(DOCUMENTS)
         ranked.append(system.search([Query("q", "千斤"), Query("r", "moon")], 3))
     for recalled, reranked in zip(*ranked, strict=True):
@@ -155,8 +155,8 @@ def test_colbert_recall_is_the_reranking_of_everything(m3: Path) -> None:
 
 
 def test_the_storage_of_other_heads_is_not_that_of_one_vector_a_text() -> None:
-    assert storage_of(parse("bge-m3[head=sparse]")) is None
-    assert storage_of(parse("bge-m3[head=dense]")) == storage_of(parse("bge-m3")) is not None
+    assert storage_of(read_system("bge-m3[head=sparse]")) is None
+    assert storage_of(read_system("bge-m3[head=dense]")) == storage_of(read_system("bge-m3")) is not None
 
 
 def test_folders_know_their_heads(m3: Path) -> None:

@@ -116,9 +116,10 @@ def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOpti
     from steelyard.bench.costing.costs import measure_costs, with_costs
     from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
     from steelyard.bench.evaluation.result import save
-    from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
+    from steelyard.bench.evaluation.runner import WeighConfig, weigh
     from steelyard.cli.sweep import read_lines
     from steelyard.measures.names import with_votes
+    from steelyard.retrieval.resolve import read_systems
 
     needed = needs(numbers)
     systems = read_systems(asked.systems or DEFAULT_SYSTEMS)
@@ -142,14 +143,15 @@ def _features(result: Result, asked: ClaimOptions) -> Result:
     from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
     from steelyard.bench.evaluation.features import FeatureConfig, weigh_features
     from steelyard.bench.evaluation.result import load
-    from steelyard.retrieval.expression import Leaf, parse
-    from steelyard.retrieval.vocabulary import recipe_of
+    from steelyard.retrieval.resolve import Resolver
+    from steelyard.retrieval.system import Single
     from steelyard.suites.labelled_tiers import open_labelled
 
     if Path(asked.labelled).suffix == ".json":
         return load(asked.labelled)
-    nodes = [parse(s.name) for s in result.weighed]
-    models = [n for n in nodes if isinstance(n, Leaf) and not n.options and recipe_of(n)]
+    known = Resolver().known
+    systems = [s for record in result.weighed if (s := known(record.name)) and not s.node.options]
+    models = [s for s in systems if isinstance(s, Single) and s.encoder and s.encoder.here]
     config = FeatureConfig(cache=VectorCache(default_cache_path()) if asked.cache else None)
     with progress_bar(quiet=asked.json) as watcher:
         return weigh_features(models, open_labelled(asked.labelled), config, watcher)

@@ -88,10 +88,10 @@ def costs(
     """
     from steelyard.bench.costing.costs import measure_costs, with_costs
     from steelyard.bench.evaluation.result import load, save
-    from steelyard.bench.evaluation.runner import read_systems
     from steelyard.errors import UsageError
     from steelyard.report.costs import cost_blocks
     from steelyard.report.table import Line
+    from steelyard.retrieval.resolve import read_systems
 
     config = (options or CostOptions()).config()
     stored = load(into) if into else None

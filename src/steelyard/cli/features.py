@@ -53,11 +53,11 @@ def features(*systems: str, options: FeatureOptions | None = None) -> int:
     """
     from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
     from steelyard.bench.evaluation.features import FeatureConfig, weigh_features
-    from steelyard.bench.evaluation.runner import read_systems
     from steelyard.errors import UsageError
     from steelyard.report.content import compose
     from steelyard.report.features_view import feature_blocks
     from steelyard.report.table import Line
+    from steelyard.retrieval.resolve import read_systems
     from steelyard.suites.labelled_tiers import open_labelled
     from steelyard.types import Role
 

@@ -16,7 +16,7 @@ from steelyard.cli.stored import choose, read_margin
 if TYPE_CHECKING:
     from steelyard.bench.evaluation.sweep import Axes
     from steelyard.cost.storage import Precision
-    from steelyard.retrieval.expression import Node
+    from steelyard.retrieval.system import System
 
 _SAVE_SECONDS = 2.0
 
@@ -73,12 +73,13 @@ def sweep(system: str, *, options: SweepOptions | None = None) -> int:
         system: an expression without sweeps, as `steelyard weigh` takes it.
     """
     from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
-    from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
+    from steelyard.bench.evaluation.runner import WeighConfig, weigh
     from steelyard.bench.evaluation.sweep import variants
     from steelyard.errors import UsageError
     from steelyard.measures.names import parse_measure, with_votes
     from steelyard.report.sweep_view import sweep_blocks
     from steelyard.report.table import Line
+    from steelyard.retrieval.resolve import read_systems
 
     asked = options or SweepOptions()
     bases = read_systems([system])
@@ -111,7 +112,7 @@ def sweep(system: str, *, options: SweepOptions | None = None) -> int:
     return code_of(result.systems)
 
 
-def read_axes(asked: SweepOptions, base: Node) -> Axes:
+def read_axes(asked: SweepOptions, base: System) -> Axes:
     """The lists as values.
 
     Raises:

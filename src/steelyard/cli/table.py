@@ -67,8 +67,9 @@ def _measure(systems: list[str], asked: TableOptions) -> Result:
     from steelyard.bench.costing.costs import measure_costs, with_costs
     from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
     from steelyard.bench.evaluation.result import save
-    from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
+    from steelyard.bench.evaluation.runner import WeighConfig, weigh
     from steelyard.report.published_table import MEASURES
+    from steelyard.retrieval.resolve import read_systems
     from steelyard.suites.registry import open_suite
 
     nodes = read_systems(systems)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from steelyard.bench.evaluation.result import Result
     from steelyard.bench.evaluation.runner import Watcher, WeighConfig
-    from steelyard.retrieval.expression import Node
+    from steelyard.retrieval.system import System
     from steelyard.suites.suite import Suite
     from steelyard.wording.words import Wording
 
@@ -76,8 +76,8 @@ def weigh(*systems: str, options: WeighOptions | None = None) -> int:
         systems: expressions; without any, five systems that work with nothing but this installation.
     """
     from steelyard.bench.evaluation.result_files import keep_costs
-    from steelyard.bench.evaluation.runner import read_systems
     from steelyard.bench.evaluation.runner import weigh as run
+    from steelyard.retrieval.resolve import read_systems
 
     asked = options or WeighOptions()
     nodes = read_systems(systems or DEFAULT_SYSTEMS)
@@ -121,7 +121,7 @@ def _previous(earlier: Result | None, texts: Suite, config: WeighConfig) -> Resu
     return earlier if earlier and not earlier.complete and resumable(earlier, texts, config) else None
 
 
-def _with_costs(result: Result, nodes: Sequence[Node], texts: Suite, path: Path, watcher: Watcher) -> Result:
+def _with_costs(result: Result, nodes: Sequence[System], texts: Suite, path: Path, watcher: Watcher) -> Result:
     from steelyard.bench.costing.costs import CostConfig, measure_costs, with_costs
     from steelyard.bench.evaluation.result import save
 

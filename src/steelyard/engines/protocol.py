@@ -39,8 +39,15 @@ class Engine(Protocol):
         """Frees what was loaded; idempotent."""
 
 
+class TokenCounter(Engine, Protocol):
+    """Knows how long a text is for its model."""
+
+    def count_tokens(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> list[int] | None:
+        """Tokens of each text before it is cut, template and special tokens included; None if that is not known."""
+
+
 @runtime_checkable
-class Encoder(Engine, Protocol):
+class Encoder(TokenCounter, Protocol):
     """Turns texts into vectors."""
 
     def encode(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> Vectors:
@@ -56,7 +63,7 @@ class TokenEncoder(Engine, Protocol):
 
 
 @runtime_checkable
-class SparseEncoder(Engine, Protocol):
+class SparseEncoder(TokenCounter, Protocol):
     """Turns texts into weights of token ids, for lexical matching that was learnt."""
 
     def encode_sparse(self, texts: Sequence[str], role: Role) -> list[dict[int, float]]:

@@ -25,9 +25,8 @@ from steelyard.index.snapshot import Part, Snapshot, take
 from steelyard.index.system import StoredSystem, searching, stored_system
 from steelyard.index.writing import SEGMENTS, Added, add_batch, batches, join_segments, sweep
 from steelyard.retrieval.builder import SystemBuilder
-from steelyard.retrieval.expression import expand, parse
 from steelyard.retrieval.protocol import Progress, silent
-from steelyard.retrieval.vocabulary import check
+from steelyard.retrieval.resolve import read_system, read_systems
 from steelyard.types import Query, Ranking
 
 BATCH = 1_024
@@ -283,9 +282,7 @@ class Index:
         self.close()
 
     def _stored(self) -> StoredSystem:
-        node = parse(self.system)
-        check(node, self.system)
-        return stored_system(self._builder.build(node), self._texts)
+        return stored_system(self._builder.build(read_system(self.system)), self._texts)
 
     def _texts(self, ids: Sequence[str]) -> list[str]:
         known = self._catalogue.texts(ids)
@@ -337,12 +334,10 @@ class Index:
 
 
 def _canonical(system: str) -> str:
-    node = parse(system)
-    check(node, system)
-    nodes = expand(node)
-    if len(nodes) != 1:
-        raise UsageError(f"an index is for one system; {system} is a sweep of {len(nodes)}")
-    return str(nodes[0])
+    found = read_systems([system])
+    if len(found) != 1:
+        raise UsageError(f"an index is for one system; {system} is a sweep of {len(found)}")
+    return found[0].name
 
 
 def _shown(kept: tuple[str, str]) -> tuple[str, dict[str, str | float | int | bool]]:

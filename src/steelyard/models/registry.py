@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -43,9 +44,7 @@ def load_recipe(name: str) -> Recipe:
         near = get_close_matches(name, files, n=3, cutoff=0.4)
         hint = f"Did you mean {' or '.join(near)}? " if near else ""
         raise RecipeError(f"no model is called {name!r}. {hint}Known models: {', '.join(sorted(files))}")
-    file = files[name]
-    place = str(file) if name not in _built_in() else f"models/catalog/{file.name}"
-    return parse_recipe(file.read_text(encoding="utf-8"), place)
+    return _built_in_recipe(name) if name in _built_in() else _read(files[name], str(files[name]))
 
 
 def by_hub_name(name: str) -> str | None:
@@ -148,6 +147,17 @@ def parse_recipe(source: str, place: str) -> Recipe:
     except ValidationError as wrong:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in wrong.errors())
         raise RecipeError(f"{place}: not a recipe: {faults}") from None
+
+
+@cache
+def _built_in_recipe(name: str) -> Recipe:
+    """Read once: what came with the package does not change while it runs."""
+    file = _built_in()[name]
+    return _read(file, f"models/catalog/{file.name}")
+
+
+def _read(file: Traversable, place: str) -> Recipe:
+    return parse_recipe(file.read_text(encoding="utf-8"), place)
 
 
 def _files() -> dict[str, Traversable]:

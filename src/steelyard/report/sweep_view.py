@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from steelyard.bench.evaluation.result import Result
-from steelyard.bench.evaluation.sweep import NONE, Row, chinese_against_english, instruction_of, rows, smallest
+from steelyard.bench.evaluation.sweep import NONE, Row, chinese_against_english, instruction_in, rows, smallest
 from steelyard.report.costs import GIGABYTES
 from steelyard.report.table import Block, Cell, Entry, Line, P, Spread, Table, make_table
 from steelyard.report.tables import answer_of
-from steelyard.retrieval.expression import parse
 from steelyard.stats.difference import PairedDifference
 from steelyard.wording.numbers import CHANGE, POINTS, p_value, short
 from steelyard.wording.words import Wording
@@ -69,7 +68,7 @@ def saving(found: Sequence[Row], w: Wording) -> list[str]:
 
 def instruction_lines(result: Result, measure: str, w: Wording) -> list[str]:
     """Whether each instruction helped over none, and whether its language mattered."""
-    named = {s.name: instruction_of(parse(s.name)) for s in result.weighed}
+    named = {s.name: instruction_in(s.name) for s in result.weighed}
     bare = next((name for name, text in named.items() if text == NONE), None)
     lines = []
     if bare:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from steelyard.errors import SteelyardError
 from steelyard.models.registry import load_recipe
 from steelyard.retrieval.expression import Fuse, Leaf, Node, Options, Rerank, parse, single_options
-from steelyard.retrieval.vocabulary import DENSE
+from steelyard.retrieval.options import DENSE
 from steelyard.stats.intervals import Interval
 
 DIMENSION = "dim"

@@ -1,35 +1,30 @@
-"""From an expression to the system that it names."""
+"""From a resolved system to what indexes and searches."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 from steelyard.engines.backend_choice import BackendChoice
 from steelyard.engines.protocol import Encoder, Engine, Reranker, SparseEncoder
-from steelyard.engines.remote.matching import endpoint_recipe
 from steelyard.engines.remote.openai import OpenAIConfig, OpenAIEncoder, OpenAIReranker
-from steelyard.models.folder import read_recipe
 from steelyard.models.recipe import Recipe
-from steelyard.models.registry import load_recipe
 from steelyard.retrieval.chunk import ChunkEncoder
 from steelyard.retrieval.dense import DenseRetriever
 from steelyard.retrieval.engine_pool import EnginePool
-from steelyard.retrieval.expression import Fuse, Leaf, Node, Value, leaves, single_options
 from steelyard.retrieval.fuse import FusedRetriever, FusePart
 from steelyard.retrieval.late import LateRetriever
 from steelyard.retrieval.lexical import BM25Retriever
 from steelyard.retrieval.maxsim import MaxSimReranker
 from steelyard.retrieval.protocol import Retriever
-from steelyard.retrieval.quantised import PRECISIONS, Precision
 from steelyard.retrieval.rerank import RerankedRetriever
 from steelyard.retrieval.shorten import ShortEncoder
 from steelyard.retrieval.sparse import SparseRetriever
-from steelyard.retrieval.vocabulary import BM25, DENSE, MAXSIM, MAXSIM_MODEL, late_recipe
+from steelyard.retrieval.system import Fused, Lexical, Model, Reranked, Single, System, Vectors
 
 T = TypeVar("T")
+_Key = tuple[object, ...]
 
 
 def _same(engine: T) -> T:
@@ -50,28 +45,45 @@ class SystemBuilder:
     wrap_reranker: Callable[[Reranker], Reranker] = _same
     wrap_sparse: Callable[[SparseEncoder], SparseEncoder] = _same
     _engines: EnginePool = field(default_factory=EnginePool)
-    _encoders: dict[str, Encoder] = field(default_factory=dict)
-    _rerankers: dict[str, Reranker] = field(default_factory=dict)
-    _sparse: dict[str, SparseEncoder] = field(default_factory=dict)
-    _said: dict[str, tuple[str, BackendChoice]] = field(default_factory=dict)
+    _encoders: dict[_Key, Encoder] = field(default_factory=dict)
+    _rerankers: dict[_Key, Reranker] = field(default_factory=dict)
+    _sparse: dict[_Key, SparseEncoder] = field(default_factory=dict)
+    _said: dict[_Key, tuple[str, BackendChoice]] = field(default_factory=dict)
 
-    def build(self, node: Node) -> Retriever:
-        """The system of a checked expression without sweeps; nothing is loaded yet."""
-        if isinstance(node, Leaf):
-            return self._recall(node)
-        if isinstance(node, Fuse):
-            return self._fuse(node)
-        options = single_options(node.reranker)
-        top = int(options.get("top", 50))
-        return RerankedRetriever(self.build(node.first), self._reranker(node.reranker), top, _instruction(options))
+    def build(self, system: System) -> Retriever:
+        """What indexes and searches; nothing is loaded yet."""
+        if isinstance(system, Single):
+            return self._recall(system)
+        if isinstance(system, Fused):
+            parts = [FusePart(self.build(p), w) for p, w in zip(system.fused, system.weights, strict=True)]
+            return FusedRetriever(parts, depth=system.depth, rrf_k=system.rrf_k)
+        if isinstance(system, Reranked):
+            return RerankedRetriever(self.build(system.first), self.reranker(system.reranker), system.top, system.task)
+        raise TypeError(f"nothing builds a {type(system).__name__}")
 
-    def fingerprints(self, node: Node) -> tuple[str, ...]:
-        """Of every engine that the system of ``node`` uses, left to right."""
-        return tuple(dict.fromkeys(fingerprint for fingerprint, _ in self._of(node)))
+    def encoder(self, model: Model) -> Encoder:
+        """The engine that gives a vector a text, with what is put around it; opened once."""
+        if model.key not in self._encoders:
+            encoder, said = self._open(model)
+            self._encoders[model.key] = self.wrap_encoder(encoder)
+            self._said[model.key] = (encoder.info.fingerprint, said)
+        return self._encoders[model.key]
 
-    def engines(self, node: Node) -> tuple[BackendChoice, ...]:
-        """Which backends run the models of ``node``, and why, left to right."""
-        return tuple(dict.fromkeys(said for _, said in self._of(node)))
+    def reranker(self, model: Model) -> Reranker:
+        """The engine that scores documents, with what is put around it; opened once."""
+        if model.key not in self._rerankers:
+            reranker, said = self._open_reranker(model)
+            self._rerankers[model.key] = self.wrap_reranker(reranker)
+            self._said[model.key] = (reranker.info.fingerprint, said)
+        return self._rerankers[model.key]
+
+    def fingerprints(self, system: System) -> tuple[str, ...]:
+        """Of every engine that a built system uses, left to right."""
+        return tuple(dict.fromkeys(fingerprint for fingerprint, _ in self._of(system)))
+
+    def engines(self, system: System) -> tuple[BackendChoice, ...]:
+        """Which backends run the models of a built system, and why, left to right."""
+        return tuple(dict.fromkeys(said for _, said in self._of(system)))
 
     def close(self) -> None:
         """Frees every engine that was built."""
@@ -82,117 +94,62 @@ class SystemBuilder:
         for kept in (self._encoders, self._rerankers, self._sparse, self._said):
             kept.clear()
 
-    def _of(self, node: Node) -> list[tuple[str, BackendChoice]]:
-        return [self._said[key] for leaf in leaves(node) if (key := _engine_key(leaf)) in self._said]
+    def _of(self, system: System) -> list[tuple[str, BackendChoice]]:
+        return [self._said[m.key] for m in system.models if m.key in self._said]
 
-    def _recall(self, leaf: Leaf) -> Retriever:
-        options = single_options(leaf)
-        if leaf.name == BM25 and not leaf.scheme:
-            return BM25Retriever(k1=float(options.get("k1", 1.5)), b=float(options.get("b", 0.75)))
-        head = options.get("head", DENSE)
-        if head == "sparse":
-            return SparseRetriever(self._sparse_encoder(leaf))
-        if head == "colbert":
-            tokens, said = self._engines.tokens(_recipe(leaf), _text(options, "backend"))
-            self._said[_engine_key(leaf)] = (f"{tokens.info.fingerprint}#colbert", said)
+    def _recall(self, system: Single) -> Retriever:
+        model, asked = system.part, system.vectors
+        if isinstance(model, Lexical):
+            return BM25Retriever(k1=model.k1, b=model.b)
+        if model.gives == "token weights":
+            return SparseRetriever(self._sparse_encoder(model))
+        if model.gives == "token vectors":
+            tokens, said = self._engines.tokens(_recipe(model), model.engine, model.asked)
+            self._said[model.key] = (f"{tokens.info.fingerprint}#colbert", said)
             return LateRetriever(tokens)
-        dimension = int(options["dim"]) if "dim" in options else None
-        encoder = shaped(self._encoder(leaf), options)
-        rescore = int(options.get("rescore", 0))
-        return DenseRetriever(encoder, dimension, _instruction(options), _precision(options), rescore)
+        encoder = shaped(self.encoder(model), asked)
+        return DenseRetriever(encoder, asked.dimension, asked.instruction, asked.precision, asked.rescore)
 
-    def _fuse(self, node: Fuse) -> Retriever:
-        options = single_options(node)
-        parts = [FusePart(self.build(p), _weight(p)) for p in node.parts]
-        return FusedRetriever(parts, depth=int(options.get("depth", 100)), rrf_k=int(options.get("rrf", 60)))
+    def _sparse_encoder(self, model: Model) -> SparseEncoder:
+        if model.key not in self._sparse:
+            encoder, said = self._engines.sparse(_recipe(model), model.engine, model.asked)
+            self._sparse[model.key] = self.wrap_sparse(encoder)
+            self._said[model.key] = (f"{encoder.info.fingerprint}#sparse", said)
+        return self._sparse[model.key]
 
-    def _encoder(self, leaf: Leaf) -> Encoder:
-        key = _engine_key(leaf)
-        if key not in self._encoders:
-            encoder, said = self._open(leaf, single_options(leaf))
-            self._encoders[key] = self.wrap_encoder(encoder)
-            self._said[key] = (encoder.info.fingerprint, said)
-        return self._encoders[key]
+    def _open(self, model: Model) -> tuple[Encoder, BackendChoice]:
+        if model.endpoint is None:
+            return self._engines.encoder(_recipe(model), model.engine, model.asked)
+        return OpenAIEncoder(_remote(model)), _choice(model)
 
-    def _sparse_encoder(self, leaf: Leaf) -> SparseEncoder:
-        key = _engine_key(leaf)
-        if key not in self._sparse:
-            encoder, said = self._engines.sparse(_recipe(leaf), _text(single_options(leaf), "backend"))
-            self._sparse[key] = self.wrap_sparse(encoder)
-            self._said[key] = (f"{encoder.info.fingerprint}#sparse", said)
-        return self._sparse[key]
-
-    def _reranker(self, leaf: Leaf) -> Reranker:
-        key = _engine_key(leaf)
-        if key not in self._rerankers:
-            reranker, said = self._open_reranker(leaf, single_options(leaf))
-            self._rerankers[key] = self.wrap_reranker(reranker)
-            self._said[key] = (reranker.info.fingerprint, said)
-        return self._rerankers[key]
-
-    def _open(self, leaf: Leaf, options: dict[str, Value]) -> tuple[Encoder, BackendChoice]:
-        if leaf.scheme != "openai":
-            return self._engines.encoder(_recipe(leaf), _text(options, "backend"))
-        sent = endpoint_recipe(leaf.name, _text(options, "recipe"))
-        config = OpenAIConfig(
-            model=leaf.name,
-            url=leaf.url,
-            batch=int(options.get("batch", 64)),
-            concurrency=int(options.get("concurrency", 8)),
-            recipe=sent.recipe,
-        )
-        return OpenAIEncoder(config), _remote(leaf, sent.said)
-
-    def _open_reranker(self, leaf: Leaf, options: dict[str, Value]) -> tuple[Reranker, BackendChoice]:
-        backend = _text(options, "backend")
-        if leaf.scheme == "rerank":
-            return OpenAIReranker(OpenAIConfig(model=leaf.name, url=leaf.url)), _remote(leaf)
-        if leaf.scheme != MAXSIM and (leaf.scheme or leaf.name != MAXSIM):
-            return self._engines.reranker(_recipe(leaf), backend)
-        recipe = late_recipe(leaf) if leaf.scheme else load_recipe(str(options.get("model", MAXSIM_MODEL)))
-        encoder, said = self._engines.tokens(recipe, backend)
+    def _open_reranker(self, model: Model) -> tuple[Reranker, BackendChoice]:
+        if model.endpoint is not None:
+            return OpenAIReranker(_remote(model)), _choice(model)
+        if model.gives == "reranking scores":
+            return self._engines.reranker(_recipe(model), model.engine, model.asked)
+        encoder, said = self._engines.tokens(_recipe(model), model.engine, model.asked)
         return MaxSimReranker(encoder), said
 
 
-def shaped(encoder: Encoder, options: dict[str, Value]) -> Encoder:
+def shaped(encoder: Encoder, asked: Vectors) -> Encoder:
     """The encoder with what an expression says of long texts: ``max_tokens`` and ``long``."""
-    limit = int(options["max_tokens"]) if "max_tokens" in options else None
-    if options.get("long") == "chunk":
-        return ChunkEncoder(encoder, limit)
-    return ShortEncoder(encoder, limit) if limit else encoder
+    if asked.windows:
+        return ChunkEncoder(encoder, asked.max_tokens)
+    return ShortEncoder(encoder, asked.max_tokens) if asked.max_tokens else encoder
 
 
-def _remote(leaf: Leaf, warning: str = "") -> BackendChoice:
-    return BackendChoice(leaf.name, leaf.scheme, leaf.url, warning)
+def _remote(model: Model) -> OpenAIConfig:
+    at = model.endpoint
+    if at is None:
+        raise TypeError(f"{model.leaf} is no endpoint")
+    return OpenAIConfig(model=at.name, url=at.url, batch=at.batch, concurrency=at.concurrency, recipe=model.recipe)
 
 
-def _recipe(leaf: Leaf) -> Recipe:
-    return read_recipe(Path(leaf.name)) if leaf.scheme == "folder" else load_recipe(leaf.name)
+def _choice(model: Model) -> BackendChoice:
+    return BackendChoice(model.leaf.name, model.leaf.scheme, model.leaf.url, model.said)
 
 
-def _weight(node: Node) -> float | None:
-    value = single_options(node).get("weight")
-    return None if value is None else float(value)
-
-
-def _text(options: dict[str, Value], key: str) -> str | None:
-    return str(options[key]) if key in options else None
-
-
-def _precision(options: dict[str, Value]) -> Precision:
-    given = str(options.get("precision", "float32"))
-    return next((p for p in PRECISIONS if p == given), "float32")
-
-
-def _instruction(options: dict[str, Value]) -> str | None:
-    given = _text(options, "instruction")
-    if given is None or given == "default":
-        return None
-    return "" if given == "none" else given
-
-
-def _engine_key(leaf: Leaf) -> str:
-    options = single_options(leaf)
-    own = ("backend", "batch", "concurrency", "head", "model", "recipe")
-    given = ",".join(f"{k}={options[k]}" for k in own if k in options)
-    return f"{leaf.scheme}:{leaf.name}@{leaf.url} {given}"
+def _recipe(model: Model) -> Recipe:
+    if model.recipe is None:
+        raise TypeError(f"{model.leaf} has no recipe")
+    return model.recipe

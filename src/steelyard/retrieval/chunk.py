@@ -50,6 +50,10 @@ class ChunkEncoder:
         inner = self._inner.info
         return replace(inner, fingerprint=f"{inner.fingerprint}#chunk={self._limit}")
 
+    def count_tokens(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> list[int] | None:
+        """The inner encoder's, of the texts as they come in."""
+        return self._inner.count_tokens(texts, role, instruction)
+
     def encode(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> Vectors:
         """float32[n, d].
 
@@ -114,8 +118,7 @@ class ChunkEncoder:
         return Window(start, fits, tokens)
 
     def _count(self, texts: Sequence[str], role: Role, instruction: str | None) -> Sequence[int]:
-        count = getattr(self._inner, "count_tokens", None)
-        found: Sequence[int] | None = count(texts, role, instruction) if count else None
+        found = self._inner.count_tokens(texts, role, instruction)
         if found is None:
             raise UsageError(f"{self.info.model} does not count tokens here, so long=chunk cannot cut it into windows")
         return found

@@ -13,7 +13,6 @@ from typing import cast
 from steelyard.engines.backend_choice import BackendChoice, chosen
 from steelyard.engines.load import (
     Gives,
-    backend_name,
     open_encoder,
     open_reranker,
     open_sparse_encoder,
@@ -27,28 +26,32 @@ _Key = tuple[str, str | None, str]
 
 @dataclass
 class EnginePool:
-    """Opens engines and keeps them until it is closed; weights are loaded by an engine's first call."""
+    """Opens engines and keeps them until it is closed; weights are loaded by an engine's first call.
+
+    Its methods take the recipe, the backend that computes, and the one that was asked for (None where that was left to
+    us), which tells why it computes.
+    """
 
     _opened: dict[_Key, Engine] = field(default_factory=dict)
 
-    def encoder(self, recipe: Recipe, backend: str | None) -> tuple[Encoder, BackendChoice]:
+    def encoder(self, recipe: Recipe, backend: str, asked: str | None = None) -> tuple[Encoder, BackendChoice]:
         """One vector a text."""
-        engine, said = self._open(recipe, backend, "vectors")
+        engine, said = self._open(recipe, backend, asked, "vectors")
         return cast(Encoder, engine), said
 
-    def tokens(self, recipe: Recipe, backend: str | None) -> tuple[TokenEncoder, BackendChoice]:
+    def tokens(self, recipe: Recipe, backend: str, asked: str | None = None) -> tuple[TokenEncoder, BackendChoice]:
         """One vector a token."""
-        engine, said = self._open(recipe, backend, "token vectors")
+        engine, said = self._open(recipe, backend, asked, "token vectors")
         return cast(TokenEncoder, engine), said
 
-    def sparse(self, recipe: Recipe, backend: str | None) -> tuple[SparseEncoder, BackendChoice]:
+    def sparse(self, recipe: Recipe, backend: str, asked: str | None = None) -> tuple[SparseEncoder, BackendChoice]:
         """Weights of token ids."""
-        engine, said = self._open(recipe, backend, "token weights")
+        engine, said = self._open(recipe, backend, asked, "token weights")
         return cast(SparseEncoder, engine), said
 
-    def reranker(self, recipe: Recipe, backend: str | None) -> tuple[Reranker, BackendChoice]:
+    def reranker(self, recipe: Recipe, backend: str, asked: str | None = None) -> tuple[Reranker, BackendChoice]:
         """Scores of documents."""
-        engine, said = self._open(recipe, backend, "reranking scores")
+        engine, said = self._open(recipe, backend, asked, "reranking scores")
         return cast(Reranker, engine), said
 
     def close(self) -> None:
@@ -57,13 +60,12 @@ class EnginePool:
             engine.close()
         self._opened.clear()
 
-    def _open(self, recipe: Recipe, backend: str | None, gives: Gives) -> tuple[Engine, BackendChoice]:
-        name = backend_name(recipe, backend, gives)
-        key = (recipe.name, recipe.sources.folder, name)
+    def _open(self, recipe: Recipe, backend: str, asked: str | None, gives: Gives) -> tuple[Engine, BackendChoice]:
+        key = (recipe.name, recipe.sources.folder, backend)
         if key not in self._opened:
-            self._opened[key] = _OPEN[gives](recipe, name)
+            self._opened[key] = _OPEN[gives](recipe, backend)
         engine = self._opened[key]
-        return engine, chosen(engine, recipe, backend)
+        return engine, chosen(engine, recipe, asked)
 
 
 _OPEN: Mapping[Gives, Callable[[Recipe, str | None], Engine]] = {

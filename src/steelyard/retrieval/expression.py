@@ -150,6 +150,12 @@ def single_options(node: Node) -> dict[str, Value]:
     return {key: values[0] for key, values in node.options}
 
 
+def instruction_of(node: Node) -> str | None:
+    """The first instruction that a part names, ``none`` and ``default`` as they stand; None where there is none."""
+    given = (dict(leaf.options).get("instruction") for leaf in leaves(node))
+    return next((str(values[0]) for values in given if values), None)
+
+
 def _grid(options: Options) -> Iterator[Options]:
     keys = [k for k, _ in options]
     for combo in itertools.product(*(v for _, v in options)):

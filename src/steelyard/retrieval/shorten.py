@@ -30,6 +30,10 @@ class ShortEncoder:
         inner = self._inner.info
         return replace(inner, fingerprint=f"{inner.fingerprint}#max_tokens={self._limit}")
 
+    def count_tokens(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> list[int] | None:
+        """The inner encoder's, of the texts as they come in."""
+        return self._inner.count_tokens(texts, role, instruction)
+
     def encode(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> Vectors:
         """float32[n, d] of the shortened texts.
 
@@ -64,8 +68,7 @@ class ShortEncoder:
         return out
 
     def _count(self, texts: Sequence[str], role: Role, instruction: str | None) -> Sequence[int]:
-        count = getattr(self._inner, "count_tokens", None)
-        found: Sequence[int] | None = count(texts, role, instruction) if count else None
+        found = self._inner.count_tokens(texts, role, instruction)
         if found is None:
             raise UsageError(f"{self.info.model} does not count tokens here, so max_tokens cannot be kept")
         return found

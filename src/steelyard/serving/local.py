@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from steelyard.engines.base import BaseEncoder, TruncationWarning
+from steelyard.engines.base import TruncationWarning
 from steelyard.engines.protocol import Encoder, EngineInfo, Reranker, SparseEncoder, TokenEncoder
 from steelyard.errors import TextError
 from steelyard.models.recipe import Recipe
@@ -125,7 +125,7 @@ class LocalHost:
 
 
 def _embed(encoder: Encoder, group: _EmbedGroup, texts: Sequence[str]) -> Sequence[object]:
-    counts = encoder.count_tokens(texts, group.role, group.instruction) if isinstance(encoder, BaseEncoder) else None
+    counts = encoder.count_tokens(texts, group.role, group.instruction)
     counts = counts or [estimate(t) for t in texts]
     limit = encoder.info.max_tokens or max(counts)
     results: list[object] = [

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from steelyard.bench.advice.claims import CLAIMS
 from steelyard.bench.evaluation.sweep import NONE, Axes, variants
 from steelyard.errors import UsageError
-from steelyard.retrieval.expression import Leaf, Node, Rerank
-from steelyard.retrieval.vocabulary import recipe_of
+from steelyard.retrieval.system import Reranked, Single, System
 
 
 def chosen(numbers: Sequence[int]) -> tuple[int, ...]:
@@ -29,8 +28,8 @@ def needs(numbers: Iterable[int]) -> frozenset[str]:
 
 
 def with_variants(
-    systems: Sequence[Node], needed: frozenset[str], dimensions: Sequence[int], instructions: Sequence[str]
-) -> tuple[Node, ...]:
+    systems: Sequence[System], needed: frozenset[str], dimensions: Sequence[int], instructions: Sequence[str]
+) -> tuple[System, ...]:
     """The systems, and what the claims compare them with, each once.
 
     Args:
@@ -39,27 +38,30 @@ def with_variants(
         dimensions: at which models are cut, where they are smaller than the model's own.
         instructions: further ones to try, beside the model's own.
     """
-    found = {str(n): n for n in systems}
-    for node in systems:
-        for variant in _of(node, needed, dimensions, instructions):
-            found.setdefault(str(variant), variant)
+    found = {s.name: s for s in systems}
+    for system in systems:
+        for variant in _of(system, needed, dimensions, instructions):
+            found.setdefault(variant.name, variant)
     return tuple(found.values())
 
 
-def costed(systems: Sequence[Node], weighed: Sequence[Node]) -> tuple[Node, ...]:
+def costed(systems: Sequence[System], weighed: Sequence[System]) -> tuple[System, ...]:
     """The systems whose costs are measured: those that are named, and what a named one reranks where it is weighed."""
-    firsts = {str(n.first) for n in systems if isinstance(n, Rerank)}
-    named = {str(n) for n in systems}
-    return tuple(n for n in weighed if str(n) in named | firsts)
+    firsts = {s.first.name for s in systems if isinstance(s, Reranked)}
+    named = {s.name for s in systems}
+    return tuple(s for s in weighed if s.name in named | firsts)
 
 
-def _of(node: Node, needed: frozenset[str], dimensions: Sequence[int], instructions: Sequence[str]) -> tuple[Node, ...]:
-    if isinstance(node, Rerank):
-        return (node.first,) if "reranker" in needed else ()
-    recipe = recipe_of(node) if isinstance(node, Leaf) else None
-    if recipe is None or node.options:
+def _of(
+    system: System, needed: frozenset[str], dimensions: Sequence[int], instructions: Sequence[str]
+) -> tuple[System, ...]:
+    if isinstance(system, Reranked):
+        return (system.first,) if "reranker" in needed else ()
+    model = system.encoder if isinstance(system, Single) else None
+    recipe = model.here if model else None
+    if recipe is None or system.node.options:
         return ()
     instructed = "instructions" in needed and "{instruction}" in recipe.query_template
     cuts = [d for d in dimensions if d < recipe.dimension] if "dimensions" in needed else []
     texts = (NONE, *instructions) if instructed else ()
-    return variants(node, Axes(dimensions=tuple(cuts), instructions=texts))[1:]
+    return variants(system, Axes(dimensions=tuple(cuts), instructions=texts))[1:]

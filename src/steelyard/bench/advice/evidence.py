@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from steelyard.bench.advice.system_metadata import COSTS, SystemMetadata, facts_of
 from steelyard.bench.evaluation.judgement import spelled
@@ -12,6 +13,7 @@ from steelyard.bench.evaluation.result import Result
 from steelyard.cost.figure import Figure
 from steelyard.models.recipe import Recipe
 from steelyard.retrieval.expression import Leaf
+from steelyard.retrieval.resolve import Resolver
 from steelyard.stats.difference import PairedDifference
 from steelyard.text.script import is_chinese
 from steelyard.wording.numbers import COST, p_value
@@ -50,10 +52,11 @@ class Evidence:
     def __post_init__(self) -> None:
         object.__setattr__(self, "measure", spelled(self.result, self.measure))
 
-    @property
+    @cached_property
     def facts(self) -> tuple[SystemMetadata, ...]:
         """Of every system that was weighed."""
-        return tuple(facts_of(s) for s in self.result.weighed)
+        resolver = Resolver()
+        return tuple(facts_of(s, resolver) for s in self.result.weighed)
 
     @property
     def languages(self) -> tuple[str, ...]:

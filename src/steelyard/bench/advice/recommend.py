@@ -24,6 +24,7 @@ from steelyard.cost.figure import Figure, differ
 from steelyard.errors import ResultError
 from steelyard.measures.names import PROBE
 from steelyard.models.recipe import Published
+from steelyard.retrieval.resolve import Resolver
 from steelyard.stats.intervals import Interval
 from steelyard.stats.pareto import dominates
 from steelyard.wording.numbers import CHANGE, POINTS, short
@@ -111,7 +112,8 @@ def advise(
     """
     judged = _measure(result, measure or scenario.measure)
     limits = scenario.limits_with(given or Limits())
-    facts = [facts_of(s) for s in result.weighed]
+    resolver = Resolver()
+    facts = [facts_of(s, resolver) for s in result.weighed]
     candidates = [_candidate(f, result, judged, scenario, limits) for f in facts]
     candidates.sort(key=lambda c: -c.figure.estimate)
     admitted = [c for c in candidates if not c.left_out]

@@ -9,11 +9,10 @@ from steelyard.bench.evaluation.result import SystemRecord
 from steelyard.bench.evaluation.sweep import storage_of
 from steelyard.cost.figure import ROUNDS, Figure
 from steelyard.cost.record import CostRecord
-from steelyard.engines.remote.matching import endpoint_recipe
-from steelyard.errors import SteelyardError
 from steelyard.models.recipe import Published, Recipe
-from steelyard.retrieval.expression import Fuse, Leaf, Node, Rerank, leaves, parse, single_options
-from steelyard.retrieval.vocabulary import BM25, MAXSIM, MAXSIM_MODEL, check, late_recipe, recipe_of
+from steelyard.retrieval.expression import Node
+from steelyard.retrieval.resolve import Resolver
+from steelyard.retrieval.system import Fused, Lexical, Reranked, Single, System
 from steelyard.wording.words import say
 
 
@@ -22,7 +21,7 @@ class SystemMetadata:
     """One system.
 
     Attributes:
-        node: its expression; None for a name that is none, as in a published table.
+        system: resolved; None for a name that is no expression, as in a published table.
         recipes: of its models, left to right.
         unknown: parts that no recipe describes, as endpoints without one.
         costs: as measured; None where they were not.
@@ -31,12 +30,17 @@ class SystemMetadata:
     """
 
     name: str
-    node: Node | None
+    system: System | None
     recipes: tuple[Recipe, ...]
     unknown: tuple[str, ...]
     costs: CostRecord | None
     dimension: int | None
     storage_gb: float | None
+
+    @property
+    def node(self) -> Node | None:
+        """Its expression."""
+        return self.system.node if self.system else None
 
     @property
     def licences(self) -> tuple[str, ...]:
@@ -63,14 +67,19 @@ class SystemMetadata:
         return tuple(i for i in languages if any(i not in r.languages for r in self.recipes))
 
 
-def facts_of(system: SystemRecord) -> SystemMetadata:
-    """What is known of a system of a result."""
-    node = _parsed(system.name)
-    parts = list(leaves(node)) if node else []
-    recipes = [r for leaf in parts if (r := _recipe(leaf))]
-    unknown = tuple(str(leaf) for leaf in parts if not _is_known(leaf)) if node else (system.name,)
-    dimension, stored = _vectors(node, system.costs)
-    return SystemMetadata(system.name, node, tuple(recipes), unknown, system.costs, dimension, stored)
+def facts_of(system: SystemRecord, resolver: Resolver | None = None) -> SystemMetadata:
+    """What is known of a system of a result.
+
+    Args:
+        system: one of the result's.
+        resolver: of the whole result, so that no recipe is read twice; a new one when None.
+    """
+    known = (resolver or Resolver()).known(system.name)
+    models = known.models if known else ()
+    recipes = tuple(m.recipe for m in models if m.recipe)
+    unknown = tuple(str(m.leaf) for m in models if not m.recipe) if known else (system.name,)
+    dimension, stored = _vectors(known, system.costs)
+    return SystemMetadata(system.name, known, recipes, unknown, system.costs, dimension, stored)
 
 
 def exactly(value: float) -> Figure:
@@ -134,55 +143,22 @@ COSTS: Mapping[str, Cost] = {cost.key: cost for cost in _KINDS}
 """Every kind of cost, in the order tables show them; a further one is an entry here and its words."""
 
 
-def _parsed(name: str) -> Node | None:
-    """The expression of a system; ``BGE-M3`` of a published table is the model of that name in small letters."""
-    for source in (name, name.casefold()):
-        try:
-            node = parse(source)
-            check(node, source)
-        except SteelyardError:
-            continue
-        return node
-    return None
-
-
-def _recipe(leaf: Leaf) -> Recipe | None:
-    if leaf.scheme == MAXSIM:
-        return late_recipe(leaf)
-    options = single_options(leaf)
-    if leaf.scheme == "openai":
-        asked = options.get("recipe")
-        return endpoint_recipe(leaf.name, None if asked is None else str(asked)).recipe
-    if leaf.name == MAXSIM and not leaf.scheme:
-        return recipe_of(Leaf(str(options.get("model", MAXSIM_MODEL))))
-    return recipe_of(leaf)
-
-
-def _is_known(leaf: Leaf) -> bool:
-    return (leaf.name == BM25 and not leaf.scheme) or _recipe(leaf) is not None
-
-
-def _vectors(node: Node | None, costs: CostRecord | None) -> tuple[int | None, float | None]:
+def _vectors(system: System | None, costs: CostRecord | None) -> tuple[int | None, float | None]:
     """Dimension and gigabytes a million documents; fused parts add up, a reranker keeps no vectors."""
-    if node is None:
-        return (costs.dimension, None) if costs and costs.dimension else (None, None)
-    if isinstance(node, Rerank):
-        return _vectors(node.first, None)
-    if isinstance(node, Fuse):
-        parts = [_vectors(p, None) for p in node.parts]
+    measured = costs.dimension if costs else 0
+    if system is None:
+        return measured or None, None
+    if isinstance(system, Reranked):
+        return _vectors(system.first, None)
+    if isinstance(system, Fused):
+        parts = [_vectors(p, None) for p in system.fused]
         dimensions = [d for d, _ in parts if d is not None]
         sizes = [s for _, s in parts if s is not None]
         whole = len(sizes) == len(parts)
         return (max(dimensions), sum(sizes)) if whole and dimensions else (None, None)
-    if node.name == BM25 and not node.scheme:
+    if isinstance(system, Single) and isinstance(system.part, Lexical):
         return 0, 0.0
-    own = storage_of(node) or storage_of(_with_dimension(node, costs))
+    own = storage_of(system, measured)
     if own is None:
         return None, None
     return own.dimension, (own.bytes_per_million + own.rescore_bytes_per_million) / 1e9
-
-
-def _with_dimension(node: Leaf, costs: CostRecord | None) -> Node:
-    if not costs or not costs.dimension:
-        return node
-    return Leaf(node.name, node.scheme, node.url, (("dim", (costs.dimension,)), *node.options))

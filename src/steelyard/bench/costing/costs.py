@@ -23,7 +23,9 @@ from steelyard.cost.pagecache import evict
 from steelyard.cost.price import Price
 from steelyard.cost.record import CostRecord
 from steelyard.errors import EngineError, UsageError
-from steelyard.retrieval.expression import Leaf, Node, single_options
+from steelyard.retrieval.expression import Leaf, Node
+from steelyard.retrieval.resolve import read_systems
+from steelyard.retrieval.system import Single, System
 from steelyard.suites.suite import Suite
 
 Event = dict[str, Any]
@@ -69,7 +71,7 @@ class Costed:
 
 
 def measure_costs(
-    systems: Sequence[Node],
+    systems: Sequence[str | System],
     suite: Suite,
     config: CostConfig,
     watcher: Watcher | None = None,
@@ -78,17 +80,18 @@ def measure_costs(
     """Measures every system; one that fails is reported with its error and the rest go on.
 
     Args:
-        systems: checked nodes without sweeps.
+        systems: expressions, which may hold sweeps, or resolved systems.
         suite: whose texts are used.
         config: how.
         watcher: told how far it is.
         run: runs one job; a fresh process when None.
     """
+    asked = read_systems(systems)
     watching = watcher or SilentWatcher()
     run = run or (lambda job: run_probe(job, config.timeout))
     busy = load_average()
     queries, documents = sample(suite, config.texts)
-    stands_for = stand_ins(systems) if config.share else {str(n): str(n) for n in systems}
+    stands_for = stand_ins(asked) if config.share else {s.name: s.name for s in asked}
     taken: dict[str, list[Taken]] = {name: [] for name in stands_for.values()}
     wrong: dict[str, str] = {}
     gflops: list[float] = []
@@ -112,22 +115,22 @@ def measure_costs(
         notes=(busy,) if busy else (),
     )
     found = []
-    for node in systems:
-        measured = stands_for[str(node)]
+    for system in asked:
+        measured = stands_for[system.name]
         if measured in wrong:
-            found.append(Costed(str(node), error=wrong[measured]))
+            found.append(Costed(system.name, error=wrong[measured]))
             continue
-        own = setting if measured == str(node) else replace(setting, notes=(*setting.notes, _SHARED.format(measured)))
-        found.append(Costed(str(node), record(node, taken[measured], own)))
+        own = setting if measured == system.name else replace(setting, notes=(*setting.notes, _SHARED.format(measured)))
+        found.append(Costed(system.name, record(system, taken[measured], own)))
     return tuple(found)
 
 
-def stand_ins(systems: Sequence[Node]) -> dict[str, str]:
+def stand_ins(systems: Sequence[System]) -> dict[str, str]:
     """system -> the one that is measured for it: of those that differ in ``dim`` alone, the one of most dimensions."""
-    groups: dict[str, list[Node]] = {}
-    for node in systems:
-        groups.setdefault(_without_dimension(node), []).append(node)
-    return {str(n): str(max(group, key=_cut)) for group in groups.values() for n in group}
+    groups: dict[str, list[System]] = {}
+    for system in systems:
+        groups.setdefault(_without_dimension(system.node), []).append(system)
+    return {s.name: max(group, key=_cut).name for group in groups.values() for s in group}
 
 
 def _without_dimension(node: Node) -> str:
@@ -136,8 +139,9 @@ def _without_dimension(node: Node) -> str:
     return str(replace(node, options=tuple((k, v) for k, v in node.options if k != "dim")))
 
 
-def _cut(node: Node) -> float:
-    return float(single_options(node).get("dim", "inf"))
+def _cut(system: System) -> float:
+    cut = system.vectors.dimension if isinstance(system, Single) else None
+    return cut or float("inf")
 
 
 def with_costs(result: Result, costed: Sequence[Costed]) -> Result:

@@ -14,8 +14,7 @@ from steelyard.cost.price import Price, bill
 from steelyard.cost.record import Check, CostRecord, Load, QueryLatency, Speed
 from steelyard.cost.storage import Storage, grid
 from steelyard.models.recipe import Recipe
-from steelyard.retrieval.expression import Leaf, Node, single_options
-from steelyard.retrieval.vocabulary import recipe_of
+from steelyard.retrieval.system import Model, Single, System
 
 _DISAGREES = 0.05
 
@@ -60,14 +59,14 @@ class Setting:
     notes: tuple[str, ...] = ()
 
 
-def record(node: Node, taken: Sequence[Taken], setting: Setting) -> CostRecord:
+def record(system: System, taken: Sequence[Taken], setting: Setting) -> CostRecord:
     """The costs of one system from at least one round."""
     rounds = [t.round_ for t in taken]
     cold = [t.cold for t in taken if t.cold]
     rates = optional_figure(setting.texts / r.all_texts_seconds for r in rounds if r.all_texts_seconds)
     tokens = optional_figure(r.tokens_per_text for r in rounds)
-    recipe = recipe_of(node) if isinstance(node, Leaf) else None
-    dimension = _dimension(node, rounds[0].dimension)
+    recipe = system.part.here if isinstance(system, Single) and isinstance(system.part, Model) else None
+    dimension = _dimension(system, rounds[0].dimension)
     return CostRecord(
         rounds=len(rounds),
         first="embedding" if rounds[0].dimension else "answer",
@@ -95,7 +94,7 @@ def record(node: Node, taken: Sequence[Taken], setting: Setting) -> CostRecord:
         bill=bill(setting.price, rates, tokens.value if tokens else None) if setting.price else None,
         check=check(taken),
         engines=tuple(dict.fromkeys(e for r in rounds for e in r.engines)),
-        notes=_notes(node, taken, setting),
+        notes=_notes(system, taken, setting),
     )
 
 
@@ -164,9 +163,9 @@ def _saturation(rounds: Sequence[Round]) -> int | None:
     return found[len(found) // 2] if 2 * len(found) > len(rounds) else None
 
 
-def _dimension(node: Node, native: int) -> int:
-    cut = single_options(node).get("dim") if isinstance(node, Leaf) else None
-    return int(cut) if cut else native
+def _dimension(system: System, native: int) -> int:
+    cut = system.vectors.dimension if isinstance(system, Single) else None
+    return cut or native
 
 
 def _storage(recipe: Recipe | None, dimension: int) -> tuple[Storage, ...]:
@@ -178,7 +177,7 @@ def _storage(recipe: Recipe | None, dimension: int) -> tuple[Storage, ...]:
     return grid([dimension, *halves])
 
 
-def _notes(node: Node, taken: Sequence[Taken], setting: Setting) -> tuple[str, ...]:
+def _notes(system: System, taken: Sequence[Taken], setting: Setting) -> tuple[str, ...]:
     notes = list(setting.notes)
     seen = check(taken)
     if seen.worst > _DISAGREES:
@@ -186,7 +185,7 @@ def _notes(node: Node, taken: Sequence[Taken], setting: Setting) -> tuple[str, .
             f"inside and outside measurements differ by up to {100 * seen.worst:.1f} % (load {seen.load_seconds:.3f}, "
             f"run {seen.run_seconds:.3f}, memory {seen.peak_rss:.3f}): do not rely on these figures"
         )
-    if isinstance(node, Leaf) and node.scheme == "openai":
+    if isinstance(system, Single) and isinstance(system.part, Model) and system.part.endpoint:
         notes.append("an endpoint: load is the first request, memory is the client's, GPU memory is not seen")
     elif setting.cold and not any(t.cold for t in taken):
         notes.append("no cold load: it has no weight files, or another process holds them in memory")

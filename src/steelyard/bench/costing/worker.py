@@ -27,8 +27,9 @@ from steelyard.cost.latency import Latencies, rate, time_calls
 from steelyard.engines.protocol import Encoder
 from steelyard.errors import SteelyardError
 from steelyard.retrieval.builder import SystemBuilder
-from steelyard.retrieval.expression import Leaf, Node, parse
 from steelyard.retrieval.protocol import Retriever
+from steelyard.retrieval.resolve import read_system
+from steelyard.retrieval.system import Single, System
 from steelyard.types import Document, Query, Role
 
 Emit = Callable[[dict[str, object]], None]
@@ -120,18 +121,13 @@ class Built:
     engines: tuple[str, ...] = ()
 
 
-def build(node: Node) -> Built:
-    """The system of an expression, without any cache."""
-    seen: list[Encoder] = []
-
-    def keep(encoder: Encoder) -> Encoder:
-        seen.append(encoder)
-        return encoder
-
-    workshop = SystemBuilder(wrap_encoder=keep)
-    system = workshop.build(node)
-    encoder = seen[0] if isinstance(node, Leaf) and len(seen) == 1 else None
-    return Built(system, encoder, tuple(map(str, workshop.engines(node))))
+def build(system: System) -> Built:
+    """What an expression names, without any cache."""
+    builder = SystemBuilder()
+    retriever = builder.build(system)
+    model = system.encoder if isinstance(system, Single) else None
+    encoder = builder.encoder(model) if model else None
+    return Built(retriever, encoder, tuple(map(str, builder.engines(system))))
 
 
 def measure(job: Job, emit: Emit, open_system: Callable[[], Built]) -> Round:
@@ -231,8 +227,7 @@ def _speed(encoder: Encoder, pool: Sequence[str], batch: int, seconds: float) ->
 
 def _tokens(encoder: Encoder, texts: Sequence[str]) -> float | None:
     """Mean of the tokens that the model reads: what it cuts off is no work."""
-    count = getattr(encoder, "count_tokens", None)
-    counts = count(texts, Role.DOCUMENT) if count else None
+    counts = encoder.count_tokens(texts, Role.DOCUMENT)
     limit = encoder.info.max_tokens
     return sum(min(n, limit or n) for n in counts) / len(counts) if counts else None
 
@@ -286,7 +281,7 @@ def main() -> int:
             if job.kind == "gemm":
                 emit({"event": "gemm", "gflops": sgemm_gflops()})
                 return 0
-            done = measure(job, emit, lambda: build(parse(job.system)))
+            done = measure(job, emit, lambda: build(read_system(job.system)))
             emit({"event": "round", "round": done.model_dump(mode="json")})
         except SteelyardError as wrong:
             emit({"event": "error", "message": str(wrong)})

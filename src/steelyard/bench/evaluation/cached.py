@@ -108,9 +108,8 @@ class CachedEncoder(Cached[Encoder], BaseEncoder):
     """Vectors of texts; see :class:`Cached`."""
 
     def count_tokens(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> list[int] | None:
-        """The inner engine's count; None where it does not count."""
-        counter = self._inner
-        return counter.count_tokens(texts, role, instruction) if isinstance(counter, BaseEncoder) else None
+        """The inner engine's."""
+        return self._inner.count_tokens(texts, role, instruction)
 
     def _encode(self, texts: Sequence[str], role: Role, instruction: str | None) -> Vectors:
         print_of = self.info.fingerprint

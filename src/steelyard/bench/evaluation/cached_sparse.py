@@ -19,12 +19,15 @@ Weights = dict[int, float]
 class CachedSparse(Cached[SparseEncoder]):
     """Weights of the token ids of texts, to float32; see :class:`Cached`."""
 
+    def count_tokens(self, texts: Sequence[str], role: Role, instruction: str | None = None) -> list[int] | None:
+        """The inner engine's."""
+        return self._inner.count_tokens(texts, role, instruction)
+
     def encode_sparse(self, texts: Sequence[str], role: Role) -> list[Weights]:
         """For each text a weight above zero for each token id that matters; texts that were cut are reported."""
         unique, position = distinct(texts)
-        count = getattr(self._inner, "count_tokens", None)
-        if unique and count is not None:
-            report_overlong(self.info, lambda: count(unique, role), unique)
+        if unique:
+            report_overlong(self.info, lambda: self.count_tokens(unique, role), unique)
         found = self._encode(unique, role)
         return [found[i] for i in position]
 

@@ -32,7 +32,6 @@ from steelyard.bench.evaluation.result import (
     save,
 )
 from steelyard.bench.evaluation.runner import SilentWatcher, Watcher, cuts
-from steelyard.bench.evaluation.sweep import precision_of
 from steelyard.engines.base import TruncationWarning
 from steelyard.engines.protocol import Encoder
 from steelyard.engines.vectors import cut
@@ -41,9 +40,9 @@ from steelyard.measures.clustering import as_codes, k_means, v_interval, v_measu
 from steelyard.measures.linear_probe import FOLDS, out_of_fold
 from steelyard.measures.names import PROBE
 from steelyard.retrieval.builder import SystemBuilder, shaped
-from steelyard.retrieval.expression import Leaf, Node, single_options
 from steelyard.retrieval.quantised import quantised
-from steelyard.retrieval.vocabulary import notes
+from steelyard.retrieval.resolve import notes, read_systems
+from steelyard.retrieval.system import Single, System
 from steelyard.suites.labelled import Labelled
 from steelyard.types import Role, Vectors
 
@@ -71,12 +70,12 @@ class FeatureConfig:
 
 
 def weigh_features(
-    systems: Sequence[Node], labelled: Labelled, config: FeatureConfig, watcher: Watcher | None = None
+    systems: Sequence[str | System], labelled: Labelled, config: FeatureConfig, watcher: Watcher | None = None
 ) -> Result:
     """Measures every system; one that fails is recorded with its error and the rest go on.
 
     Args:
-        systems: checked nodes without sweeps; each one encoder, cut and quantised as its expression says.
+        systems: expressions or resolved systems; each one encoder, cut and quantised as its expression says.
         labelled: the texts.
         config: how.
         watcher: told how far it is.
@@ -84,19 +83,20 @@ def weigh_features(
     Raises:
         DataError: fewer than two labels, or one with fewer texts than folds.
     """
+    asked = read_systems(systems)
     watching = watcher or SilentWatcher()
     done = []
-    for number, node in enumerate(systems, 1):
-        watching.system(str(node), number, len(systems))
+    for number, system in enumerate(asked, 1):
+        watching.system(system.name, number, len(asked))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", TruncationWarning)
             try:
-                rows_, use = embed(node, labelled.texts, config, watching)
+                rows_, use = embed(system, labelled.texts, config, watching)
             except SteelyardError as wrong:
-                done.append(SystemRecord(name=str(node), error=str(wrong)))
+                done.append(SystemRecord(name=system.name, error=str(wrong)))
                 continue
         shortened = cuts([w.message for w in caught if isinstance(w.message, TruncationWarning)])
-        record = _record(node, rows_, labelled, config, use)
+        record = _record(system, rows_, labelled, config, use)
         done.append(record.model_copy(update={"notes": (*record.notes, *shortened)}))
     result = _result(labelled, config, done)
     if config.out:
@@ -104,44 +104,37 @@ def weigh_features(
     return result
 
 
-def embed(node: Node, texts: Sequence[str], config: FeatureConfig, watcher: Watcher) -> tuple[Vectors, CacheUse]:
+def embed(system: System, texts: Sequence[str], config: FeatureConfig, watcher: Watcher) -> tuple[Vectors, CacheUse]:
     """float32[n, d] of a system's one encoder, cut, normalised and quantised as its expression says.
 
     Raises:
         UsageError: the system is not one encoder.
     """
-    use = CacheUse()
-    seen: list[Encoder] = []
+    if not isinstance(system, Single) or system.encoder is None:
+        raise UsageError(f"{system} is not one encoder, so it has no vectors to use as features")
+    use, asked = CacheUse(), system.vectors
 
     def wrap(encoder: Encoder) -> Encoder:
-        cached = CachedEncoder(encoder, config.cache, use, lambda done, total: watcher.step("embed", done, total))
-        seen.append(cached)
-        return cached
+        return CachedEncoder(encoder, config.cache, use, lambda done, total: watcher.step("embed", done, total))
 
-    workshop = SystemBuilder(wrap_encoder=wrap)
+    builder = SystemBuilder(wrap_encoder=wrap)
     try:
-        workshop.build(node)
-        if not isinstance(node, Leaf) or len(seen) != 1:
-            raise UsageError(f"{node} is not one encoder, so it has no vectors to use as features")
-        options = single_options(node)
-        encoder = shaped(seen[0], options)
-        given = str(options.get("instruction", "none"))
-        vectors = encoder.encode(texts, config.side, {"none": "", "default": None}.get(given, given))
+        encoder = shaped(builder.encoder(system.encoder), asked)
+        vectors = encoder.encode(texts, config.side, asked.instruction if asked.instructed else "")
     finally:
-        workshop.close()
-    dimension = options.get("dim")
-    return quantised(cut(vectors, int(dimension) if dimension else None), precision_of(options.get("precision"))), use
+        builder.close()
+    return quantised(cut(vectors, asked.dimension), asked.precision), use
 
 
-def _record(node: Node, vectors: Vectors, labelled: Labelled, config: FeatureConfig, use: CacheUse) -> SystemRecord:
+def _record(system: System, vectors: Vectors, labelled: Labelled, config: FeatureConfig, use: CacheUse) -> SystemRecord:
     given = out_of_fold(vectors, labelled.labels, config.folds, config.seed)
     values = tuple(float(a == b) for a, b in zip(given, labelled.labels, strict=True))
     return SystemRecord(
-        name=str(node),
+        name=system.name,
         values={PROBE: values},
         features=clusters(vectors, labelled.labels, config.seed),
         cache=CacheRecord(found=use.found, computed=use.computed, trouble=use.trouble),
-        notes=notes(node),
+        notes=notes(system),
     )
 
 

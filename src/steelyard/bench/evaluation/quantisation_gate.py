@@ -14,13 +14,13 @@ from steelyard.bench.evaluation.votes import replacements
 from steelyard.engines.agreement import Agreement, agreement
 from steelyard.engines.base import TruncationWarning
 from steelyard.engines.load import ENCODERS
-from steelyard.engines.protocol import Encoder
 from steelyard.engines.quantisation_checks import Checked, is_quantised
 from steelyard.errors import EngineError, UsageError
 from steelyard.models.recipe import Recipe
 from steelyard.retrieval.builder import SystemBuilder
 from steelyard.retrieval.expression import Leaf, parse
-from steelyard.retrieval.vocabulary import check, recipe_of, reranks
+from steelyard.retrieval.resolve import Resolver
+from steelyard.retrieval.system import System
 from steelyard.stats.difference import PairedDifference
 from steelyard.suites.suite import Suite
 from steelyard.types import Role
@@ -112,20 +112,17 @@ def hold_against(
         ExpressionError: no such model, or it does not run on a backend.
         EngineError: one of the two could not be run.
     """
-    leaf = _leaf(model)
-    recipe = recipe_of(leaf)
-    if recipe is None or recipe.kind != "embedding":
-        raise UsageError(f"{model} has no vectors to compare; check an embedding model of `steelyard models`")
-    nodes = [replace(leaf, options=(("backend", (b,)),)) for b in (against or reference_of(recipe, backend), backend)]
-    for node in nodes:
-        check(node, str(node))
-    result = weigh(
-        nodes, suite, WeighConfig(measures=tuple(dict.fromkeys((MEASURE, *suite.votes))), cache=cache), watcher=watcher
-    )
+    resolver = Resolver()
+    leaf, recipe = _embedding(model, resolver)
+    wanted = (against or reference_of(recipe, backend), backend)
+    nodes = [replace(leaf, options=(("backend", (b,)),)) for b in wanted]
+    systems = [resolver.resolve(node, str(node)) for node in nodes]
+    measures = tuple(dict.fromkeys((MEASURE, *suite.votes)))
+    result = weigh(systems, suite, WeighConfig(measures=measures, cache=cache), watcher=watcher)
     for system in result.systems:
         if system.error:
             raise EngineError(f"{system.name} could not be run: {system.error}")
-    return _judge(result, _agreement(nodes, suite, cache), limits or Limits())
+    return _judge(result, _agreement(systems, suite, cache), limits or Limits())
 
 
 def reference_of(recipe: Recipe, backend: str) -> str:
@@ -178,34 +175,31 @@ def _mean(values: tuple[float | None, ...]) -> float:
     return sum(known) / len(known) if known else 0.0
 
 
-def _agreement(nodes: list[Leaf], suite: Suite, cache: VectorCache) -> Agreement:
+def _agreement(systems: Sequence[System], suite: Suite, cache: VectorCache) -> Agreement:
     """Of the documents' vectors, which the run before has left in the cache."""
-    seen: list[Encoder] = []
-
-    def keep(encoder: Encoder) -> Encoder:
-        seen.append(CachedEncoder(encoder, cache, CacheUse()))
-        return seen[-1]
-
-    workshop = SystemBuilder(wrap_encoder=keep)
+    builder = SystemBuilder(wrap_encoder=lambda e: CachedEncoder(e, cache, CacheUse()))
+    texts = list(dict.fromkeys(d.text for d in suite.documents))
     try:
-        for node in nodes:
-            workshop.build(node)
-        texts = list(dict.fromkeys(d.text for d in suite.documents))
+        encoders = [builder.encoder(model) for system in systems for model in system.models]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TruncationWarning)  # both cut the same texts; the run has said so
-            return agreement(*(encoder.encode(texts, Role.DOCUMENT) for encoder in seen))
+            return agreement(*(encoder.encode(texts, Role.DOCUMENT) for encoder in encoders))
     finally:
-        workshop.close()
+        builder.close()
 
 
-def _leaf(model: str) -> Leaf:
+def _embedding(model: str, resolver: Resolver) -> tuple[Leaf, Recipe]:
+    """The part and the recipe of an embedding model that is named alone."""
     node = parse(model)
     if not isinstance(node, Leaf) or node.options:
         raise UsageError(f"{model!r}: name one model alone, as in e5-small or folder:./my-model")
-    if reranks(node) and recipe_of(node):
+    if resolver.reranks(node):
         raise UsageError(
             f"{model} reranks and has no vectors to compare; what a backend costs its rankings says: "
             f"steelyard weigh 'bm25 >> {model}[backend=torch-fp32|torch-int8]'"
         )
-    check(node, model)
-    return node
+    system = resolver.resolve(node, model)
+    recipe = system.models[0].here if system.models else None
+    if recipe is None:
+        raise UsageError(f"{model} has no vectors to compare; check an embedding model of `steelyard models`")
+    return node, recipe

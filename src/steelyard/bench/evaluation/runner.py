@@ -31,8 +31,8 @@ from steelyard.errors import SteelyardError
 from steelyard.measures.names import DEFAULT_MEASURES, parse_measures
 from steelyard.measures.ranking import Evaluator
 from steelyard.retrieval.builder import SystemBuilder
-from steelyard.retrieval.expression import Node, expand, parse
-from steelyard.retrieval.vocabulary import check, notes
+from steelyard.retrieval.resolve import notes, read_systems
+from steelyard.retrieval.system import System
 from steelyard.suites.suite import Suite
 from steelyard.types import Ranking
 
@@ -86,39 +86,27 @@ class WeighConfig:
         object.__setattr__(self, "measures", tuple(map(str, parse_measures(self.measures))))
 
 
-def read_systems(sources: Sequence[str]) -> tuple[Node, ...]:
-    """Parses, checks and expands expressions; the same system twice is weighed once.
-
-    Raises:
-        ExpressionError: for the first that does not fit, before anything is loaded.
-    """
-    nodes: dict[str, Node] = {}
-    for source in sources:
-        node = parse(source)
-        check(node, source)
-        nodes.update((str(n), n) for n in expand(node))
-    return tuple(nodes.values())
-
-
 def weigh(
-    systems: Sequence[Node],
+    systems: Sequence[str | System],
     suite: Suite,
-    config: WeighConfig,
+    config: WeighConfig | None = None,
     previous: Result | None = None,
     watcher: Watcher | None = None,
 ) -> Result:
     """Weighs every system; a system that fails is recorded with its error and the rest go on.
 
     Args:
-        systems: checked nodes without sweeps, see :func:`read_systems`.
+        systems: expressions, which may hold sweeps, or resolved systems.
         suite: what to weigh on.
-        config: how.
+        config: how; the defaults of :class:`WeighConfig` when None.
         previous: a result of the same run that was interrupted, see :func:`resumable`.
         watcher: told how far the run is.
 
     Raises:
+        ExpressionError: an expression that does not fit, before anything is loaded.
         KeyboardInterrupt: after ``config.out`` holds every system that was finished.
     """
+    asked, config = read_systems(systems), config or WeighConfig()
     watch = watcher or SilentWatcher()
     kept = {s.name: s for s in previous.weighed} if previous else {}
     frame = _frame(suite, config)
@@ -126,14 +114,14 @@ def weigh(
     saved, at = 0, time.monotonic()
     bench = _bench(suite, config, watch)
     try:
-        for number, node in enumerate(systems, 1):
-            watch.system(str(node), number, len(systems))
-            done.append(kept.get(str(node)) or _weigh_one(node, suite, config, bench, watch))
-            if config.out and number < len(systems) and time.monotonic() - at >= config.save_seconds:
+        for number, system in enumerate(asked, 1):
+            watch.system(system.name, number, len(asked))
+            done.append(kept.get(system.name) or _weigh_one(system, suite, config, bench, watch))
+            if config.out and number < len(asked) and time.monotonic() - at >= config.save_seconds:
                 save(_filled(frame, suite, done, complete=False), config.out)
                 saved, at = len(done), time.monotonic()
     finally:
-        result = _filled(frame, suite, done, complete=bool(systems) and len(done) == len(systems))
+        result = _filled(frame, suite, done, complete=bool(asked) and len(done) == len(asked))
         if config.out and len(done) > saved:
             save(result, config.out)
         bench.builder.close()
@@ -173,27 +161,27 @@ def _bench(suite: Suite, config: WeighConfig, watch: Watcher) -> _Bench:
     return _Bench(builder, use, Evaluator(suite.judgements, config.measures))
 
 
-def _weigh_one(node: Node, suite: Suite, config: WeighConfig, bench: _Bench, watch: Watcher) -> SystemRecord:
+def _weigh_one(system: System, suite: Suite, config: WeighConfig, bench: _Bench, watch: Watcher) -> SystemRecord:
     use = bench.use
     before = (use.found, use.computed)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", TruncationWarning)
         try:
-            rankings, timing = _run(node, suite, config, bench.builder, watch.step)
+            rankings, timing = _run(system, suite, config, bench.builder, watch.step)
         except SteelyardError as wrong:
-            return SystemRecord(name=str(node), error=str(wrong), notes=notes(node))
+            return SystemRecord(name=system.name, error=str(wrong), notes=notes(system))
     spared = CacheRecord(found=use.found - before[0], computed=use.computed - before[1], trouble=use.trouble)
     values, winners, top = outcome(suite, rankings, bench.evaluator, config.kept_hits)
     return SystemRecord(
-        name=str(node),
-        fingerprints=bench.builder.fingerprints(node),
-        engines=bench.builder.engines(node),
+        name=system.name,
+        fingerprints=bench.builder.fingerprints(system),
+        engines=bench.builder.engines(system),
         values=values,
         winners=winners,
         top=top,
         timing=timing,
         cache=spared,
-        notes=(*notes(node), *cuts([w.message for w in caught if isinstance(w.message, TruncationWarning)])),
+        notes=(*notes(system), *cuts([w.message for w in caught if isinstance(w.message, TruncationWarning)])),
     )
 
 
@@ -209,13 +197,13 @@ def cuts(warned: Sequence[TruncationWarning]) -> list[str]:
 
 
 def _run(
-    node: Node, suite: Suite, config: WeighConfig, builder: SystemBuilder, step: Callable[[str, int, int], None]
+    system: System, suite: Suite, config: WeighConfig, builder: SystemBuilder, step: Callable[[str, int, int], None]
 ) -> tuple[list[Ranking], Timing]:
-    system = builder.build(node)
+    retriever = builder.build(system)
     start = time.perf_counter()
-    system.index(suite.documents, step)
+    retriever.index(suite.documents, step)
     indexed = time.perf_counter()
-    rankings = system.search(suite.queries, min(config.depth, len(suite.documents)), step)
+    rankings = retriever.search(suite.queries, min(config.depth, len(suite.documents)), step)
     timing = Timing(index_seconds=indexed - start, search_seconds=time.perf_counter() - indexed)
     return rankings, timing
 

@@ -8,15 +8,17 @@ vectors, documents are not embedded again for another instruction, and only text
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from steelyard.bench.evaluation.against import by_query, mean, rules_of
 from steelyard.bench.evaluation.result import Result
 from steelyard.bench.evaluation.votes import Replacement, replacements
 from steelyard.cost.storage import Precision, Storage, storage
-from steelyard.errors import UsageError
-from steelyard.retrieval.expression import Fuse, Leaf, Node, Rerank, Value, leaves, parse, single_options
-from steelyard.retrieval.vocabulary import DENSE, check, options_of, recipe_of
+from steelyard.errors import ExpressionError, UsageError
+from steelyard.retrieval.expression import Fuse, Leaf, Node, Rerank, Value, instruction_of, leaves, parse
+from steelyard.retrieval.resolve import Resolver
+from steelyard.retrieval.system import Single, System
 from steelyard.stats.comparing import ByQuery, compare_named
 from steelyard.stats.difference import PairedDifference
 from steelyard.stats.intervals import Interval
@@ -71,27 +73,28 @@ class Row:
         return self.replacement.votes[0] if self.replacement else None
 
 
-def variants(base: Node, axes: Axes) -> tuple[Node, ...]:
+def variants(base: System, axes: Axes) -> tuple[System, ...]:
     """The base and every variant, each once, the base first; deeper reranking before shallower, as it is reused.
 
     Raises:
         UsageError: an axis that the system does not have.
         ExpressionError: a value that does not fit.
     """
-    found = {str(base): base}
-    for node in _all(base, axes):
-        check(node, str(node))
-        found.setdefault(str(node), node)
+    resolver = Resolver()
+    found = {base.name: base}
+    for node in _all(base, axes, resolver):
+        system = resolver.resolve(node, str(node))
+        found.setdefault(system.name, system)
     return tuple(found.values())
 
 
-def ladder(base: Node) -> tuple[int, ...]:
+def ladder(base: System) -> tuple[int, ...]:
     """The usual dimensions below a model's own, and its own.
 
     Raises:
         UsageError: the system has no recipe that says what its own is.
     """
-    recipes = [r for leaf in leaves(base) if (r := recipe_of(leaf)) and r.dimension]
+    recipes = [m.here for m in base.recalling if m.here]
     if len(recipes) != 1:
         raise UsageError(f"{base} is not one known model: say which dimensions, e.g. --dims 64,128,256")
     native, least = recipes[0].dimension, recipes[0].min_dimension
@@ -101,8 +104,8 @@ def ladder(base: Node) -> tuple[int, ...]:
 def rows(result: Result, base: str, measure: str, margin: float | None = None) -> tuple[Row, ...]:
     """Every system of a sweep's result, in its order, compared with the base."""
     names = [s.name for s in result.weighed]
-    found = replacements(result, base, names, measure=measure, margin=margin)
-    return tuple(Row(n, mean(result, n, measure), found.get(n), storage_of(parse(n))) for n in names)
+    found, known = replacements(result, base, names, measure=measure, margin=margin), Resolver().known
+    return tuple(Row(n, mean(result, n, measure), found.get(n), storage_of(known(n))) for n in names)
 
 
 def smallest(found: Sequence[Row]) -> Row | None:
@@ -125,7 +128,7 @@ def chinese_against_english(result: Result, measure: str) -> PairedDifference | 
     """
     sides: dict[str, list[ByQuery]] = {"zh": [], "en": []}
     for system in result.weighed:
-        text = instruction_of(parse(system.name))
+        text = instruction_in(system.name)
         if text not in (None, NONE, DEFAULT, ""):
             sides["zh" if is_chinese(str(text)) else "en"].append(by_query(result, system.name, measure))
     if not sides["zh"] or not sides["en"]:
@@ -135,78 +138,81 @@ def chinese_against_english(result: Result, measure: str) -> PairedDifference | 
     return compare_named(values, [pair], measure, rules_of(result, measure))[0]
 
 
-def instruction_of(node: Node) -> str | None:
-    """The instruction that a system's name gives; None where it gives none."""
-    given = [single_options(leaf).get("instruction") for leaf in leaves(node)]
-    return next((str(g) for g in given if g is not None), None)
-
-
-def storage_of(node: Node) -> Storage | None:
-    """What a million documents take in a system that is one encoder of one vector a text, of known dimension."""
-    if not isinstance(node, Leaf):
+def instruction_in(name: str) -> str | None:
+    """The instruction that a system's name gives; None where it gives none, or is no expression."""
+    try:
+        return instruction_of(parse(name))
+    except ExpressionError:
         return None
-    options = single_options(node)
-    if options.get("head", DENSE) != DENSE:
+
+
+def storage_of(system: System | None, dimension: int = 0) -> Storage | None:
+    """What a million documents take in a system that is one encoder of one vector a text.
+
+    Args:
+        system: None where it is not known.
+        dimension: of its vectors where neither expression nor recipe says it.
+
+    Returns:
+        None for any other system, and where the dimension is not known.
+    """
+    model = system.encoder if isinstance(system, Single) else None
+    if not isinstance(system, Single) or model is None:
         return None
-    recipe = recipe_of(node)
-    dimension = int(options.get("dim", recipe.dimension if recipe else 0))
-    if not dimension:
-        return None
-    return storage(dimension, precision_of(options.get("precision")), rescored=bool(options.get("rescore", 0)))
+    asked = system.vectors
+    kept = asked.dimension or (model.here.dimension if model.here else dimension)
+    return storage(kept, asked.precision, rescored=asked.rescore > 0) if kept else None
 
 
-def precision_of(value: Value | None) -> Precision:
-    """The precision that an option gives; float32 where it gives none."""
-    return "int8" if value == "int8" else "binary" if value == "binary" else "float32"
-
-
-def _all(base: Node, axes: Axes) -> Iterator[Node]:
-    yield from _grid(base, axes)
+def _all(system: System, axes: Axes, resolver: Resolver) -> Iterator[Node]:
+    yield from _grid(system, axes, resolver)
+    base = system.node
     own = () if instruction_of(base) else (DEFAULT,)  # without one of its own the base is that variant
     instructions = tuple(i for i in axes.instructions if i not in own)
     for key, values in (("instruction", instructions), ("max_tokens", axes.max_tokens)):
         for value in values:
-            yield _set(base, key, value)
+            yield _set(base, key, value, resolver)
     for top in sorted(axes.tops, reverse=True):
-        yield _set(base, "top", top)
+        yield _set(base, "top", top, resolver)
     for weight in axes.weights:
         yield _weighted(base, weight)
 
 
-def _grid(base: Node, axes: Axes) -> Iterator[Node]:
-    natives = {r.dimension for leaf in leaves(base) if (r := recipe_of(leaf))}
+def _grid(system: System, axes: Axes, resolver: Resolver) -> Iterator[Node]:
+    base = system.node
+    natives = {m.here.dimension for m in system.recalling if m.here}
     for dimension in axes.dimensions or (0,):
-        cut = base if not dimension or dimension in natives else _set(base, "dim", dimension)
+        cut = base if not dimension or dimension in natives else _set(base, "dim", dimension, resolver)
         for precision in axes.precisions or ("float32",):
-            kept = cut if precision == "float32" else _set(cut, "precision", precision)
+            kept = cut if precision == "float32" else _set(cut, "precision", precision, resolver)
             yield kept
             if axes.rescore and precision != "float32":
-                yield _set(kept, "rescore", axes.rescore)
+                yield _set(kept, "rescore", axes.rescore, resolver)
 
 
-def _set(node: Node, key: str, value: Value) -> Node:
+def _set(node: Node, key: str, value: Value, resolver: Resolver) -> Node:
     """The node with an option on every leaf that takes it.
 
     Raises:
         UsageError: no leaf takes it.
     """
-    changed = _on_leaves(node, key, value)
-    if changed == node and not any(key in options_of(leaf) for leaf in leaves(node)):
+    takes = {leaf for leaf in leaves(node) if key in resolver.options(leaf)}
+    if not takes:
         raise UsageError(f"{node} has no part that takes {key}")
-    return changed
+    return _on_leaves(node, takes, key, value)
 
 
-def _on_leaves(node: Node, key: str, value: Value) -> Node:
+def _on_leaves(node: Node, takes: AbstractSet[Leaf], key: str, value: Value) -> Node:
     if isinstance(node, Leaf):
-        if key not in options_of(node):
+        if node not in takes:
             return node
         return replace(node, options=tuple(sorted({**dict(node.options), key: (value,)}.items())))
     if isinstance(node, Fuse):
-        return replace(node, parts=tuple(_on_leaves(p, key, value) for p in node.parts))
-    reranker = _on_leaves(node.reranker, key, value)
+        return replace(node, parts=tuple(_on_leaves(p, takes, key, value) for p in node.parts))
+    reranker = _on_leaves(node.reranker, takes, key, value)
     if not isinstance(reranker, Leaf):
         raise TypeError("a reranker is a leaf")
-    return Rerank(_on_leaves(node.first, key, value), reranker, node.options)
+    return Rerank(_on_leaves(node.first, takes, key, value), reranker, node.options)
 
 
 def _weighted(node: Node, weight: float) -> Node:
