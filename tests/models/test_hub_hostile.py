@@ -39,6 +39,7 @@ HUBS = [HuggingFace("a/b", "main", "http://hub"), ModelScope("a/b", "master", "h
         (b'{"Data": {"Files": [{"Path": "a", "Size": Infinity}]}}', "", "not a list of files"),
         (b'"\\ud800', "", "not JSON"),
     ],
+    ids=["gzip twice", "gzip", "large", "deep", "files of numbers", "infinite", "infinite too", "half an escape"],
 )
 def test_a_listing_is_bounded_and_checked(hub: Any, content: bytes, coding: str, said: str) -> None:
     asked: list[str] = []
