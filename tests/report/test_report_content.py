@@ -331,3 +331,11 @@ def test_a_head_without_vectors_of_a_text_is_no_place_of_a_dimension() -> None:
     found = sweeps(figures_of("bge-m3[head=sparse]", "bge-m3[dim=64]", "bge-m3", "bge-m3[head=dense]"))
     spots = {spot.system for sweep in found for curve in sweep.curves for spot in curve.spots}
     assert spots == {"bge-m3[dim=64]", "bge-m3"}
+
+
+@pytest.mark.parametrize("key", sorted(k for k in load_wording("en").words if k.startswith("remark.")))
+def test_a_remark_of_a_stored_result_is_said_in_chinese(key: str) -> None:
+    english, w = load_wording("en"), load_wording("zh")
+    values = {name: f"x{i}" for i, name in enumerate(sorted(placeholders(english.words[key])))}
+    assert w.of(english(key, **values)) == w(key, **values)
+    assert english.of(english(key, **values)) == english(key, **values)

@@ -132,9 +132,9 @@ def remarks(costs: Costs, w: Wording) -> list[str]:
     if checks:
         lines.append(w("costs.checked", share=f"{100 * max(checks):.1f}"))
     shared = [n for n in records[0].notes if all(n in r.notes for r in records)]
-    own = [f"{name}: {n}" for name, r in costs.items() for n in r.notes if n not in shared]
-    engines = dict.fromkeys(w("text.engine", engine=e) for r in records for e in r.engines)
-    return [*lines, *engines, *shared, *own]
+    own = [w("text.titled", title=name, text=w.of(n)) for name, r in costs.items() for n in r.notes if n not in shared]
+    engines = dict.fromkeys(w("text.engine", engine=w.of(str(e))) for r in records for e in r.engines)
+    return [*lines, *engines, *map(w.of, shared), *own]
 
 
 def caption(costs: Costs, w: Wording) -> str:

@@ -84,11 +84,15 @@ def caption(report: Report, w: Wording) -> str:
 def engines(report: Report, w: Wording) -> tuple[str, ...]:
     """Which backend ran each model."""
     found = dict.fromkeys(str(engine) for system in report.result.weighed for engine in system.engines)
-    return tuple(w("text.engine", engine=engine) for engine in found)
+    return tuple(w("text.engine", engine=w.of(engine)) for engine in found)
+
+
+def _of_system(name: str, note: str, w: Wording) -> str:
+    return w.of(note) if note.startswith(name) else w("text.titled", title=name, text=w.of(note))
 
 
 def remarks(report: Report, w: Wording) -> tuple[str, ...]:
-    """What a reader must know besides: what was skipped, cut, or failed. Notes of engines stay in their English."""
+    """What a reader must know besides: what was skipped, cut, or failed. Errors stay in their English."""
     result = report.result
     lines = [result.note] if result.note else []
     if len(report.origins) > 1:
@@ -98,7 +102,7 @@ def remarks(report: Report, w: Wording) -> tuple[str, ...]:
     if not result.complete:
         lines.append(w("reproduce.interrupted"))
     for system in result.systems:
-        lines += [note if note.startswith(system.name) else f"{system.name}: {note}" for note in system.notes]
+        lines += [_of_system(system.name, note, w) for note in system.notes]
         if system.error:
             lines.append(w("reproduce.system_failed", system=system.name, error=system.error))
         if system.cache.trouble:

@@ -101,4 +101,4 @@ def _bytes(row: Row, name: str) -> Cell:
 
 def _remarks(result: Result, w: Wording) -> list[str]:
     failed = [w("reproduce.system_failed", system=s.name, error=s.error) for s in result.systems if s.error]
-    return failed + [f"{s.name}: {note}" for s in result.weighed[:1] for note in s.notes]
+    return failed + [w("text.titled", title=s.name, text=w.of(note)) for s in result.weighed[:1] for note in s.notes]

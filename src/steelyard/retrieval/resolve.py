@@ -26,6 +26,7 @@ from steelyard.retrieval.options import (
 )
 from steelyard.retrieval.quantised import PRECISIONS, Precision
 from steelyard.retrieval.system import Endpoint, Fused, Lexical, Model, Reranked, Single, System, Vectors
+from steelyard.wording.words import say
 
 _GIVES: dict[Value, Gives] = {DENSE: "vectors", "sparse": "token weights", "colbert": "token vectors"}
 
@@ -251,9 +252,7 @@ def notes(system: System) -> tuple[str, ...]:
     for model in system.recalling:
         recipe, cut = model.here, dict(model.leaf.options).get("dim", (0,))[0]
         if recipe and cut and cut != recipe.dimension and not recipe.matryoshka:
-            found.append(
-                f"{model.leaf.name} was not trained to be cut (no MRL); {cut} dimensions are a plain truncation"
-            )
+            found.append(say("remark.not_trained", model=model.leaf.name, cut=cut))
     return tuple(found)
 
 

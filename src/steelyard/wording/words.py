@@ -11,11 +11,13 @@ True
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from string import Formatter
 from typing import Literal
 
 from steelyard.errors import UsageError
@@ -51,8 +53,13 @@ class Wording:
         return text.format_map({name: self._value(value) for name, value in values.items()}) if values else text
 
     def of(self, text: str) -> str:
-        """A sentence in this language where it was made by :func:`say`; any other text as it is."""
-        return self(text.key, **text.values) if isinstance(text, Said) else text
+        """A sentence in this language where it was made by :func:`say`, or is a remark that a result keeps in English;
+        any other text as it is.
+        """
+        if self.language == "en":
+            return text
+        said = text if isinstance(text, Said) else _recognised(text)
+        return self(said.key, **said.values) if said else text
 
     def name(self, section: str, key: str) -> str:
         """The name of something that users may name themselves; their own name where the table has none."""
@@ -112,6 +119,23 @@ def measure_name(measure: str) -> str:
     base, _, cut = measure.partition("@")
     key = f"measure.{base}"
     return say(key, k=cut) if key in load_wording("en").words else measure
+
+
+def _recognised(text: str) -> Said | None:
+    found = ((key, pattern.fullmatch(text)) for key, pattern in _remarks())
+    return next((Said(key, match.groupdict()) for key, match in found if match), None)
+
+
+@cache
+def _remarks() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Key and pattern of every remark, its placeholders as groups."""
+    made = []
+    for key, text in load_wording("en").words.items():
+        if key.startswith("remark."):
+            parts = (f"{re.escape(before)}(?P<{name}>.+?)" if name else re.escape(before)
+                     for before, name, _, _ in Formatter().parse(text))  # fmt: skip
+            made.append((key, re.compile("".join(parts))))
+    return tuple(made)
 
 
 @cache

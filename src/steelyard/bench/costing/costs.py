@@ -27,12 +27,12 @@ from steelyard.retrieval.expression import Leaf, Node
 from steelyard.retrieval.resolve import read_systems
 from steelyard.retrieval.system import Single, System
 from steelyard.suites.suite import Suite
+from steelyard.wording.words import say
 
 Event = dict[str, Any]
 Run = Callable[[Job], tuple[Event, Watched]]
 """Runs a job in a fresh process: its last event, with the seconds of it and of ``loaded``, and what was seen."""
 
-_SHARED = "measured with {}, from which it differs in the dimension alone; storage is its own"
 _BUSY = 0.5  # load a core from which a machine counts as busy
 _ROUND: TypeAdapter[Round] = TypeAdapter(Round)
 
@@ -120,7 +120,8 @@ def measure_costs(
         if measured in wrong:
             found.append(Costed(system.name, error=wrong[measured]))
             continue
-        own = setting if measured == system.name else replace(setting, notes=(*setting.notes, _SHARED.format(measured)))
+        shared = () if measured == system.name else (say("remark.shared", system=measured),)
+        own = replace(setting, notes=(*setting.notes, *shared))
         found.append(Costed(system.name, record(system, taken[measured], own)))
     return tuple(found)
 
@@ -219,4 +220,4 @@ def load_average() -> str:
         return ""
     if load < _BUSY * cores:
         return ""
-    return f"the machine was busy when this began (load {load:.1f} on {cores} cores): times are too long and spread"
+    return say("remark.busy", load=f"{load:.1f}", cores=cores)

@@ -15,6 +15,7 @@ from steelyard.cost.record import Check, CostRecord, Load, QueryLatency, Speed
 from steelyard.cost.storage import Storage, grid
 from steelyard.models.recipe import Recipe
 from steelyard.retrieval.system import Model, Single, System
+from steelyard.wording.words import say
 
 _DISAGREES = 0.05
 
@@ -182,15 +183,15 @@ def _notes(system: System, taken: Sequence[Taken], setting: Setting) -> tuple[st
     seen = check(taken)
     if seen.worst > _DISAGREES:
         notes.append(
-            f"inside and outside measurements differ by up to {100 * seen.worst:.1f} % (load {seen.load_seconds:.3f}, "
-            f"run {seen.run_seconds:.3f}, memory {seen.peak_rss:.3f}): do not rely on these figures"
-        )
+            say("remark.disagree", share=f"{100 * seen.worst:.1f}", load=f"{seen.load_seconds:.3f}",
+                run=f"{seen.run_seconds:.3f}", memory=f"{seen.peak_rss:.3f}")
+        )  # fmt: skip
     if isinstance(system, Single) and isinstance(system.part, Model) and system.part.endpoint:
-        notes.append("an endpoint: load is the first request, memory is the client's, GPU memory is not seen")
+        notes.append(say("remark.endpoint"))
     elif setting.cold and not any(t.cold for t in taken):
-        notes.append("no cold load: it has no weight files, or another process holds them in memory")
+        notes.append(say("remark.no_cold"))
     elif setting.cold and not all(t.cold for t in taken):
-        notes.append(f"a cold load could be had in {sum(t.cold is not None for t in taken)} of {len(taken)} rounds")
+        notes.append(say("remark.some_cold", some=sum(t.cold is not None for t in taken), all=len(taken)))
     if len(taken) < ROUNDS:
-        notes.append(f"{len(taken)} rounds cannot tell two systems apart; {ROUNDS} can")
+        notes.append(say("remark.few_rounds", rounds=len(taken), enough=ROUNDS))
     return tuple(notes)

@@ -35,6 +35,7 @@ from steelyard.retrieval.resolve import notes, read_systems
 from steelyard.retrieval.system import System
 from steelyard.suites.suite import Suite
 from steelyard.types import Ranking
+from steelyard.wording.words import say
 
 
 class Watcher(Protocol):
@@ -187,12 +188,12 @@ def _weigh_one(system: System, suite: Suite, config: WeighConfig, bench: _Bench,
 
 def cuts(warned: Sequence[TruncationWarning]) -> list[str]:
     """One line a model: how many texts it cut in all."""
-    lines = []
+    lines: list[str] = []
     for model in dict.fromkeys(w.model for w in warned):
         own = [w for w in warned if w.model == model]
         longest = max(w.longest for w in own)
         count = sum(w.cut for w in own)
-        lines.append(f"{model} cut {count} texts at {own[0].limit} tokens (the longest has {longest:,})")
+        lines.append(say("remark.cut", model=model, count=count, limit=own[0].limit, longest=f"{longest:,}"))
     return lines
 
 
