@@ -36,6 +36,7 @@ test: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini
 	$(BIN)/lint-imports
 	$(BIN)/python tools/budgets.py
 	$(BIN)/python -m pytest -m "not slow and not real" -n $(WORKERS) --dist loadscope

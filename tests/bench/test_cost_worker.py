@@ -80,14 +80,19 @@ def opened(encoder: Any) -> Built:
     return Built(DenseRetriever(encoder), encoder)
 
 
+def only(found: Any) -> Any:
+    (one,) = found
+    return one
+
+
 def job(**changes: Any) -> Job:
     given = {"kind": "costs", "system": "slow", "queries": QUERIES, "documents": DOCUMENTS, "plan": QUICK}
     return Job(**given | {"started": time.monotonic()} | changes)
 
 
 def test_a_known_delay_is_what_is_measured() -> None:
-    events = []
-    seen = measure(job(), events.append, lambda: opened(Slow(load=0.2)))
+    events: list[Any] = []
+    seen: Any = measure(job(), events.append, lambda: opened(Slow(load=0.2)))
     assert events == [{"event": "loaded"}]
     assert seen.load_seconds >= 0.2
     assert seen.load_seconds <= seen.start_seconds <= seen.run_seconds
@@ -107,20 +112,20 @@ def test_a_known_delay_is_what_is_measured() -> None:
 def test_tokens_that_are_cut_off_are_no_work() -> None:
     slow = Slow()
     slow.info_ = EngineInfo("slow", "fake", 8, 5, "slow")
-    seen = measure(job(), lambda e: None, lambda: opened(slow))
+    seen: Any = measure(job(), lambda e: None, lambda: opened(slow))
     assert [(p.characters, p.tokens) for p in seen.lengths] == [(8, 5), (40, 5)]
     assert seen.tokens_per_text == 5
 
 
 def test_a_load_job_stops_after_the_first_embedding() -> None:
-    seen = measure(job(kind="load"), lambda e: None, lambda: opened(Slow()))
+    seen: Any = measure(job(kind="load"), lambda e: None, lambda: opened(Slow()))
     assert seen.load_seconds > 0
     assert seen.query is None
     assert seen.batches == ()
 
 
 def test_a_system_without_an_encoder_is_timed_to_its_first_answer() -> None:
-    seen = measure(job(system="bm25"), lambda e: None, lambda: build(read_system("bm25")))
+    seen: Any = measure(job(system="bm25"), lambda e: None, lambda: build(read_system("bm25")))
     assert seen.dimension == 0
     assert seen.batches == ()
     assert seen.query.count >= 1
@@ -133,7 +138,7 @@ def test_an_endpoint_is_put_under_load_by_clients_of_their_own() -> None:
         opens.append(1)
         return opened(Slow())
 
-    seen = measure(job(system="openai:x@http://localhost/v1"), lambda e: None, open_system)
+    seen: Any = measure(job(system="openai:x@http://localhost/v1"), lambda e: None, open_system)
     assert [level.clients for level in seen.load] == [1, 2]
     assert len(opens) == 1 + 2
     assert all(level.calls_per_second > 0 and not level.failed for level in seen.load)
@@ -203,7 +208,7 @@ def runner(rounds: Any, outside: float = 1.0) -> Any:
 def test_rounds_become_a_record() -> None:
     config = CostConfig(rounds=4, cold=False, price=Price(per_hour=3.6))
     rounds = [round_(s) for s in (1, 2, 3, 5)]
-    (costed,) = measure_costs([read_system("qwen3-0.6b")], SUITE, config, run=runner(rounds))
+    costed: Any = only(measure_costs([read_system("qwen3-0.6b")], SUITE, config, run=runner(rounds)))
     record = costed.record
     assert str(record.load_seconds) == "2.5 (1 to 5)"
     assert record.query.p95.value == 5
@@ -222,7 +227,7 @@ def test_rounds_become_a_record() -> None:
 
 def test_a_disagreement_with_the_outside_is_said() -> None:
     config = CostConfig(rounds=1, cold=False)
-    (costed,) = measure_costs([read_system("e5-small")], SUITE, config, run=runner([round_(1)], outside=1.2))
+    costed: Any = only(measure_costs([read_system("e5-small")], SUITE, config, run=runner([round_(1)], outside=1.2)))
     assert costed.record.check.worst == pytest.approx(1 / 6)
     assert any("differ by up to 16.7 %" in n for n in costed.record.notes)
     assert any("1 rounds cannot tell" in n for n in costed.record.notes)
@@ -237,7 +242,7 @@ def test_load_levels_are_put_together_by_clients() -> None:
         round_(1, load=(level(1, 12), level(2, 0, 3))),
     ]
     config = CostConfig(rounds=2, cold=False)
-    (costed,) = measure_costs([read_system("openai:m@http://localhost/v1")], SUITE, config, run=runner(rounds))
+    costed: Any = only(measure_costs([read_system("openai:m@http://localhost/v1")], SUITE, config, run=runner(rounds)))
     one, two, _ = costed.record.load
     assert (one.texts_per_second.low, one.texts_per_second.high) == (10, 12)
     assert (two.failed, two.trouble, two.p95_ms.rounds) == (3, "429", 1)
@@ -294,7 +299,7 @@ def test_costs_go_into_the_document_and_come_back() -> None:
 @pytest.mark.slow  # its clock and ours are compared
 def test_a_real_process_agrees_with_what_is_seen_of_it() -> None:
     config = CostConfig(rounds=1, plan=QUICK)
-    (costed,) = measure_costs([read_system("minilm-en")], SUITE, config)
+    costed: Any = only(measure_costs([read_system("minilm-en")], SUITE, config))
     assert costed.error == ""
     assert costed.record.check.worst < 0.05
     assert costed.record.dimension == 384

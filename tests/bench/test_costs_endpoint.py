@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         texts = [asked["input"]] if isinstance(asked["input"], str) else asked["input"]
-        with self.server.room:
+        with self.server.room:  # type: ignore[attr-defined]
             time.sleep(SECONDS)
         data = [{"index": i, "embedding": [float(len(t)), 1.0, 2.0, 3.0]} for i, t in enumerate(texts)]
         body = json.dumps({"object": "list", "model": "m", "data": data}).encode()
@@ -69,7 +69,8 @@ def endpoint() -> Iterator[Any]:
 
 @pytest.mark.slow  # real processes, real seconds
 def test_an_endpoint_is_loaded_until_more_clients_bring_nothing(endpoint: Any) -> None:
-    (costed,) = measure_costs([endpoint.system], SUITE, CostConfig(rounds=1, plan=PLAN, cold=False))
+    found: Any = measure_costs([endpoint.system], SUITE, CostConfig(rounds=1, plan=PLAN, cold=False))
+    (costed,) = found
     assert costed.error == ""
     record = costed.record
     assert record.dimension == 4

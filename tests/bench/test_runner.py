@@ -118,7 +118,7 @@ def test_sweeps_expand_and_repeats_are_weighed_once() -> None:
     assert names == ["bm25", "e5-small[dim=64]", "e5-small[dim=128]"]
 
 
-def test_expressions_are_weighed_as_they_are_typed():
+def test_expressions_are_weighed_as_they_are_typed() -> None:
     suite = open_suite("zh-traps-mini")
     typed, resolved = weigh(["bm25[k1=0.5|1.5]"], suite), weigh(read_systems(["bm25[k1=0.5|1.5]"]), suite)
     assert [(s.name, s.values) for s in typed.systems] == [(s.name, s.values) for s in resolved.systems]

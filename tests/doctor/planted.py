@@ -120,7 +120,7 @@ class Planted:
             pooled = states[:, 0]
         else:
             pooled = states[torch.arange(len(rows)), mask.sum(1) - 1]
-        return pooled.numpy()
+        return pooled.numpy()  # type: ignore[no-any-return]
 
 
 def _changed(model: Any, plant: Plant) -> Any:
@@ -164,7 +164,7 @@ def write_json(path: Path, content: Any) -> None:
 
 def qwen3_recipe(folder: Path) -> Recipe:
     changes = {"dimension": 32, "min_dimension": 8, "parameters": 0, "max_tokens": 256, "lookup_parameters": None}
-    changes["examples"] = ()  # the published figures are those of the real values
+    changes["examples"] = ()  # the published figures are those of the real values  # type: ignore[assignment]
     return load_recipe("qwen3-0.6b").model_copy(update={**changes, "sources": Sources(folder=str(folder))})
 
 

@@ -53,7 +53,7 @@ def explained(
 def test_what_a_size_of_difference_is_called() -> None:
     wanted = {20.0: "nothing", 12.0: "dtype NOTE", 9.0: "dtype NOTE", 8.0: "quantisation-loss POSSIBLE"}
     wanted |= {6.0: "quantisation-loss LIKELY", 4.0: "quantisation-loss LIKELY", 2.0: "another-model LIKELY"}
-    assert {bits: explained(*[KNOWS.scale.loss(bits)] * 2) for bits in wanted} == wanted
+    assert {bits: explained(*[KNOWS.scale.loss(bits)] * 2) for bits in wanted} == wanted  # type: ignore[arg-type]
 
 
 def test_what_else_decides() -> None:
@@ -71,7 +71,7 @@ def test_a_cost_counts_what_was_lost_and_won(pairs: list[tuple[bool, bool]]) -> 
     assert price.low <= price.change + 1e-9
     assert price.high >= price.change - 1e-9
     back = cost(right, found)
-    assert (back.lost, back.won, back.change) == (price.won, price.lost, pytest.approx(-price.change))
+    assert (back.lost, back.won, back.change) == (price.won, price.lost, pytest.approx(-price.change))  # type: ignore[comparison-overlap]
     assert str(price).startswith(f"{price.change:+.2f} (lost {price.lost}, won {price.won} of {price.n};")
 
 

@@ -25,7 +25,16 @@ from steelyard.models.recipe import Recipe
 
 
 def toml(recipe: Recipe, path: Path) -> Path:
-    keys = ("name", "title", "kind", "architecture", "pooling", "dimension", "matryoshka", "min_dimension")
+    keys: tuple[str, ...] = (
+        "name",
+        "title",
+        "kind",
+        "architecture",
+        "pooling",
+        "dimension",
+        "matryoshka",
+        "min_dimension",
+    )
     keys += ("max_tokens", "query_template", "document_template", "instruction", "eos_id", "licence", "parameters")
     path.write_text("\n".join(f"{k} = {json.dumps(getattr(recipe, k))}" for k in keys), encoding="utf-8")
     return path

@@ -60,7 +60,7 @@ def test_what_was_recorded_comes_back(golden: Path, qwen3: Path) -> None:
     reference = LocalReference(recipe)
     for one in (*hypotheses(recipe, "client"), *hypotheses(recipe, "server")):
         texts = [*one.queries, *one.documents]
-        np.testing.assert_allclose(back.vectors(texts, one.way), reference.vectors(texts, one.way), atol=1e-3)
+        np.testing.assert_allclose(back.vectors(texts, one.way), reference.vectors(texts, one.way), atol=1e-3)  # type: ignore[arg-type]
     assert back.ruler() == reference.ruler()
     assert back.ruler().measured
     np.testing.assert_array_equal(back.right_hits(), reference.right_hits())

@@ -214,7 +214,7 @@ class Constant:
     ],
 )
 def test_scores_are_compared_as_probabilities(target: Constant, wanted: str) -> None:
-    (found,) = check_published_scores(RerankCase(target, load_recipe("bge-reranker-v2-m3")))
+    (found,) = check_published_scores(RerankCase(target, load_recipe("bge-reranker-v2-m3")))  # type: ignore[arg-type]
     assert f"{found.fault.value} {found.sure.name}" == wanted
 
 

@@ -85,8 +85,8 @@ def reference(reranker: Path) -> LocalRerankReference:
 def test_a_planted_fault_is_named_first(name: str, reranker: Path, reference: LocalRerankReference) -> None:
     write, options, wanted = FAULTS[name]
     recipe = recipe_of(reranker)
-    target = Server(reranker, write(recipe), **options)
-    found = diagnose_reranker(RerankCase(target, recipe, reference))
+    target = Server(reranker, write(recipe), **options)  # type: ignore[arg-type]
+    found = diagnose_reranker(RerankCase(target, recipe, reference))  # type: ignore[arg-type]
     assert (found.faults[0].fault.value if found.faults else found.verdict) == wanted, found
 
 
@@ -117,7 +117,7 @@ class Overlap:
     ],
 )
 def test_without_right_scores_behaviour_tells(target: Overlap, wanted: str, reranker: Path) -> None:
-    found = diagnose_reranker(RerankCase(target, recipe_of(reranker)))
+    found = diagnose_reranker(RerankCase(target, recipe_of(reranker)))  # type: ignore[arg-type]
     assert (found.faults[0].fault.value if found.faults else found.verdict) == wanted, found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from steelyard.engines.backend_choice import ASKED, INSTALLED, chosen, reason_of
 from steelyard.engines.protocol import EngineInfo
@@ -20,7 +21,7 @@ class Engine:
     choice: Reason | None = None
 
 
-def engine(backend: str, reason: str | None = None) -> Engine:
+def engine(backend: str, reason: str | None = None) -> Any:
     return Engine(EngineInfo("m", backend, 4, None, f"m/{backend}/none"), Reason(reason) if reason else None)
 
 

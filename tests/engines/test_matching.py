@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from steelyard.bench.evaluation.result import load
-from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh
+from steelyard.bench.evaluation.runner import WeighConfig, read_systems, weigh  # type: ignore[attr-defined]
 from steelyard.engines.remote.matching import endpoint_recipe
 from steelyard.errors import RecipeError
 from steelyard.models.registry import load_recipe, recipe_called, recipe_names

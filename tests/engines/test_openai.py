@@ -6,7 +6,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,8 +58,11 @@ def in_base64(row: Any) -> Any:
 class Server:
     """Answers each request by a function of (number of the request, its texts); keeps what was asked."""
 
-    def __init__(self, httpserver: HTTPServer, respond: Any, path: str = "/v1/embeddings") -> None:
-        self.bodies, self.headers, self.times, self.busy, self.most_busy = [], [], [], 0, 0
+    def __init__(self, httpserver: HTTPServer, respond: Callable[..., Response], path: str = "/v1/embeddings") -> None:
+        self.bodies: list[Any] = []
+        self.headers: list[dict[str, str]] = []
+        self.times: list[float] = []
+        self.busy = self.most_busy = 0
         self._lock = threading.Lock()
 
         def handle(request: Request) -> Response:
@@ -195,7 +198,7 @@ def test_what_cannot_pass_is_asked_once(httpserver: HTTPServer, status: int, men
 
 
 def test_a_dropped_connection_is_tried_again(httpserver: HTTPServer) -> None:
-    def respond(number: Any, body: Any, request: pytest.FixtureRequest) -> Any:
+    def respond(number: Any, body: Any, request: Any) -> Any:
         if number == 0:
             request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         return answer(body["input"])
@@ -213,7 +216,7 @@ def test_no_server_at_all() -> None:
 
 
 def test_a_server_that_hangs(httpserver: HTTPServer) -> None:
-    Server(httpserver, lambda _, body, __: time.sleep(0.5) or answer(body["input"]))
+    Server(httpserver, lambda _, body, __: time.sleep(0.5) or answer(body["input"]))  # type: ignore[func-returns-value]
     with pytest.raises(EndpointError, match="ReadTimeout"):
         encoder(httpserver, timeout=0.05, retry=RetryPolicy(attempts=1)).encode(["甲"], Role.QUERY)
 
@@ -257,7 +260,7 @@ def test_only_what_failed_is_asked_again(httpserver: HTTPServer) -> None:
 
 
 def test_requests_under_way_are_bounded(httpserver: HTTPServer) -> None:
-    server = Server(httpserver, lambda _, body, __: time.sleep(0.05) or answer(body["input"]))
+    server = Server(httpserver, lambda _, body, __: time.sleep(0.05) or answer(body["input"]))  # type: ignore[func-returns-value]
     encoder(httpserver, batch=1, concurrency=3).encode([f"t{i}" for i in range(9)], Role.QUERY)
     assert server.most_busy == 3
     assert len(server.bodies) == 9

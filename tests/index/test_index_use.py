@@ -24,7 +24,7 @@ FAQ = "编号,问题,答案,类别\nq1,,退款十日内到账,售后\nq2,,在设
 class Turned(FakePool):
     """The same fingerprint, other vectors: weights that were replaced under the same name."""
 
-    def encoder(self, recipe: Any, backend: Any, asked: Any = None) -> tuple[Any, ...]:  # type: ignore[no-untyped-def]
+    def encoder(self, recipe: Any, backend: Any, asked: Any = None) -> tuple[Any, ...]:
         made, choice = super().encoder(recipe, backend)
         made._vector = lambda text: FakeEncoder(32)._vector(text[::-1] + "!")  # type: ignore[method-assign]
         return made, choice
@@ -35,9 +35,9 @@ def kb(tmp_path: Path) -> Index:
     index = Index.create(tmp_path / "kb", "e5-small", builder=fake_builder())
     index.add(
         [
-            Entry("a", "退款", {"lang": "zh", "year": 2019, "at": datetime(2020, 1, 1, tzinfo=UTC)}),
+            Entry("a", "退款", {"lang": "zh", "year": 2019, "at": datetime(2020, 1, 1, tzinfo=UTC)}),  # type: ignore[dict-item]
             Entry("b", "退款单", {"lang": "zh", "year": 2021, "live": True}),
-            Entry("c", "refund", {"lang": "en", "year": 2022, "at": datetime(2024, 1, 1, tzinfo=UTC)}),
+            Entry("c", "refund", {"lang": "en", "year": 2022, "at": datetime(2024, 1, 1, tzinfo=UTC)}),  # type: ignore[dict-item]
             Entry("d", "退", {"year": "2021"}),
         ],
         batch=2,

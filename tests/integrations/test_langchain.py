@@ -50,7 +50,7 @@ class TestEmbeddings(EmbeddingsIntegrationTests):
 
 class TestVectorStore(VectorStoreIntegrationTests):
     @pytest.fixture
-    def vectorstore(self, tmp_path: Path) -> Iterator[VectorStore]:  # type: ignore[override]
+    def vectorstore(self, tmp_path: Path) -> Iterator[VectorStore]:
         with Index.create(tmp_path / "kb", "e5-small", builder=fake_builder()) as index:
             yield SteelyardVectorStore(index, self.get_embeddings())
 

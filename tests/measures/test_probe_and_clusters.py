@@ -57,13 +57,13 @@ def test_scale_and_shift_of_the_vectors_do_not_matter() -> None:
 
 @given(st.lists(st.integers(0, 3), min_size=8, max_size=60), st.integers(2, 5))
 def test_parts_hold_every_class_in_proportion(codes: list[int], parts: int) -> None:
-    codes = np.array(codes)
-    found = stratified(codes, parts, np.random.default_rng(0))
+    classes = np.array(codes)
+    found = stratified(classes, parts, np.random.default_rng(0))
     assert set(found) <= set(range(parts))
     sizes = np.bincount(found, minlength=parts)
     assert sizes.max() - sizes.min() <= 1
-    for c in set(codes.tolist()):
-        counts = np.bincount(found[codes == c], minlength=parts)
+    for c in set(codes):
+        counts = np.bincount(found[classes == c], minlength=parts)
         assert counts.max() - counts.min() <= 1
 
 

@@ -56,7 +56,7 @@ def test_a_listing_is_bounded_and_checked(hub: Any, content: bytes, coding: str,
 def test_a_listing_in_one_gzip_is_read() -> None:
     listed = {"sha": "c", "siblings": [{"rfilename": "config.json", "size": 2}]}
     packed = answered(gzip.compress(json.dumps(listed).encode()), "gzip")
-    assert HUBS[0].listing(client(lambda _: packed)).files[0].path == "config.json"
+    assert HUBS[0].listing(client(lambda _: packed)).files[0].path == "config.json"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("content", "coding"), [(TWICE, "gzip, gzip"), (bytes(1 << 20), "")])

@@ -24,7 +24,10 @@ def open_page(browser: Browser, pages: dict[str, Path]) -> Iterator[Open]:
 
     def opened(name: str = "en", width: int = 1280, scheme: str = "light") -> Page:
         context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce", offline=True
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            reduced_motion="reduce",
+            offline=True,  # type: ignore[arg-type]
         )
         contexts.append(context)
         page = context.new_page()

@@ -226,8 +226,8 @@ def test_a_png_is_a_png(tmp_path: Path) -> None:
 def endpoint_report() -> Report:
     """An endpoint under load, with a price."""
     suite, f = trap_suite(6), lambda v: Figure(value=v, low=v, high=1.5 * v, rounds=4)
-    levels = tuple(Load(clients=n, texts_per_second=f(20.5 + n), p50_ms=f(7.0 * n), failed=n // 4) for n in (1, 4))
-    priced = {"bill": bill(Price(per_hour=2.0), f(25.0), 40.0), "storage": grid([32, 1024])}
+    levels = tuple(Load(clients=n, texts_per_second=f(20.5 + n), p50_ms=f(7.0 * n), failed=n // 4) for n in (1, 4))  # type: ignore[no-untyped-call]
+    priced = {"bill": bill(Price(per_hour=2.0), f(25.0), 40.0), "storage": grid([32, 1024])}  # type: ignore[no-untyped-call]
     costs = cost(12.0, 1024).model_copy(update={"load": levels, "saturation": 4, **priced})
     return compose(result_of(suite, (weighed("openai:m@http://localhost:1/v1", suite, costs=costs),)))
 

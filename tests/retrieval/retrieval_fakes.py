@@ -1,6 +1,6 @@
 """Small stand-ins that obey the protocols: vectors, scores and rankings that a test can foresee."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ def info(model: str, dimension: int) -> EngineInfo:
 class TableEncoder(BaseEncoder):
     """A vector for every text, from a table; records what it was asked."""
 
-    def __init__(self, table: dict[str, Sequence[float]]) -> None:
+    def __init__(self, table: Mapping[str, Sequence[float]]) -> None:
         self.table = table
         self.calls: list[tuple[int, str, str | None]] = []
 

@@ -58,7 +58,7 @@ def test_the_vector_is_the_mean_of_the_windows_by_their_tokens(texts: list[str],
 
 def test_what_cannot_be_cut_into_windows_is_refused() -> None:
     class Silent(FakeEncoder):
-        def count_tokens(self, texts: Sequence[str], role: Role, instruction: Any = None) -> None:
+        def count_tokens(self, texts: Sequence[str], role: Role, instruction: Any = None) -> None:  # type: ignore[override]
             return None
 
     with pytest.raises(UsageError, match="long=chunk"):

@@ -17,7 +17,7 @@ class LetterEncoder:
     """One unit vector a letter; records the size of its calls."""
 
     def __init__(self) -> None:
-        self.calls = []
+        self.calls: list[Any] = []
 
     @property
     def info(self) -> Any:

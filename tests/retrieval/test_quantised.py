@@ -64,7 +64,7 @@ def test_rescoring_everything_gives_the_full_ranking_back(precision: str) -> Non
     rng = np.random.default_rng(2)
     documents, queries = unit(rng, 60, 24), unit(rng, 5, 24)
     plain = ExactIndex(names(60), documents).search(list("abcde"), queries, 10)
-    assert QuantisedIndex(names(60), documents, precision, rescore=60).search(list("abcde"), queries, 10) == plain
+    assert QuantisedIndex(names(60), documents, precision, rescore=60).search(list("abcde"), queries, 10) == plain  # type: ignore[arg-type]
 
 
 def test_rescoring_only_reorders_the_first_hits() -> None:
@@ -77,7 +77,7 @@ def test_rescoring_only_reorders_the_first_hits() -> None:
     assert fine.document_ids[8:] == rough.document_ids[8:]
     assert (np.diff(fine.scores) <= 0).all()
     exact = {i: float(documents[names(60).index(i)] @ queries[0]) for i in fine.document_ids[:8]}
-    assert sorted(exact, key=exact.get, reverse=True) == list(fine.document_ids[:8])
+    assert sorted(exact, key=exact.get, reverse=True) == list(fine.document_ids[:8])  # type: ignore[arg-type]
 
 
 def test_fewer_hits_than_rescored() -> None:
@@ -92,7 +92,7 @@ def test_signs_of_zero_are_negative() -> None:
 
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(UsageError, match="int4"):
-        quantised(np.zeros((1, 1), dtype=np.float32), "int4")
+        quantised(np.zeros((1, 1), dtype=np.float32), "int4")  # type: ignore[arg-type]
     with pytest.raises(ExpressionError, match="one of float32, int8, binary"):
         read_systems(["e5-small[precision=int4]"])
 

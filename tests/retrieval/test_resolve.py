@@ -19,7 +19,7 @@ def test_a_whole_system_is_typed() -> None:
     assert system.first.weights == (None, 2.0)
     lexical, dense = system.first.fused
     assert isinstance(dense, Single)
-    assert lexical.part == Lexical(k1=0.9)
+    assert lexical.part == Lexical(k1=0.9)  # type: ignore[attr-defined]
     assert dense.vectors == Vectors(dimension=64, instruction="", instructed=True)
     assert dense.encoder.here.dimension == 384
     assert dense.encoder.engine in dense.encoder.here.backends

@@ -32,7 +32,7 @@ class Letters:
 
 @given(TEXTS, TEXTS, st.integers(1, 5))
 def test_hits_are_those_of_the_dot_product(documents: Any, queries: Any, k: int) -> None:
-    retriever = SparseRetriever(Letters())
+    retriever = SparseRetriever(Letters())  # type: ignore[arg-type]
     retriever.index([Document(f"d{i}", t) for i, t in enumerate(documents)])
     found = retriever.search([Query(f"q{i}", t) for i, t in enumerate(queries)], k)
     for i, (query, ranking) in enumerate(zip(queries, found, strict=True)):
@@ -44,4 +44,4 @@ def test_hits_are_those_of_the_dot_product(documents: Any, queries: Any, k: int)
 
 def test_searching_nothing_is_refused() -> None:
     with pytest.raises(UsageError, match="index documents"):
-        SparseRetriever(Letters()).search([Query("q", "a")], 3)
+        SparseRetriever(Letters()).search([Query("q", "a")], 3)  # type: ignore[arg-type]

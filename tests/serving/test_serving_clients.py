@@ -83,7 +83,7 @@ def test_mteb(url: str, ranks: None) -> None:
     with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
         model = OpenAIModel("fake", max_tokens=512, embed_dim=32, client=client)
         metadata = mteb.get_task("STS17").metadata
-        batches = DataLoader([{"text": t} for t in [*TEXTS, " "]], batch_size=2)
+        batches = DataLoader([{"text": t} for t in [*TEXTS, " "]], batch_size=2)  # type: ignore[arg-type, var-annotated]
         vectors = model.encode(batches, task_metadata=metadata, hf_split="test", hf_subset="default")
     np.testing.assert_allclose(vectors[:3], expected(TEXTS), atol=1e-6)
     assert not vectors[3].any()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from typing import Any
 
 import httpx
 import numpy as np
@@ -15,7 +16,7 @@ from fake_engines import FakeEncoder
 from steelyard.serving.local_service import Loaded, local_service
 from steelyard.serving.settings import Limits
 from steelyard.serving.tokens import ModelCodec, NoCodec
-from steelyard.types import Role
+from steelyard.types import Role, Vectors
 
 TEXTS = ["如何重置路由器的密码？", "a", "如何重置路由器的密码？", "北京 大学\n第二行"]
 
@@ -25,13 +26,14 @@ def client(url: str) -> openai.OpenAI:
     return openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
 
 
-def expected(texts: list[str], dimension: int = 32) -> np.ndarray:
+def expected(texts: list[str], dimension: int = 32) -> Vectors:
     vectors = FakeEncoder().encode(texts, Role.DOCUMENT)[:, :dimension]
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
 
 
 @pytest.mark.parametrize("encoding", [openai.omit, "float", "base64"])
-def test_openai_client(client: openai.OpenAI, encoding: str) -> None:
+def test_openai_client(client: openai.OpenAI, encoding: Any) -> None:
     answer = client.embeddings.create(model="fake", input=TEXTS, encoding_format=encoding, user="u")
     rows = [
         np.frombuffer(pybase64.b64decode(d.embedding), "<f4") if isinstance(d.embedding, str) else d.embedding
@@ -53,7 +55,7 @@ def test_async_client(url: str) -> None:
 
 
 def test_float_and_base64_are_the_same_bits(http: httpx.Client) -> None:
-    def ask(encoding: str) -> list[dict]:
+    def ask(encoding: str) -> Any:
         body = {"model": "fake", "input": TEXTS, "encoding_format": encoding}
         return http.post("/v1/embeddings", json=body).json()["data"]
 
@@ -84,7 +86,7 @@ def test_models(client: openai.OpenAI) -> None:
         client.models.retrieve("no/such")
 
 
-def ask_roles(serve: Serve, body: dict) -> tuple[list, httpx.Response]:
+def ask_roles(serve: Serve, body: dict[str, Any]) -> tuple[list[Any], httpx.Response]:
     encoder = FakeEncoder()
     url = serve(local_service({"fake": Loaded(recipe(), encoder)}))
     encoder.calls.clear()
@@ -109,7 +111,7 @@ def ask_roles(serve: Serve, body: dict) -> tuple[list, httpx.Response]:
         ),
     ],
 )
-def test_which_template_is_put_on(serve: Serve, body: dict, call: tuple) -> None:
+def test_which_template_is_put_on(serve: Serve, body: dict[str, Any], call: tuple[Any, ...]) -> None:
     calls, answer = ask_roles(serve, body)
     assert answer.status_code == 200
     assert calls == [call]
@@ -156,7 +158,7 @@ def test_one_request_may_mix_sides_and_keeps_its_order(http: httpx.Client) -> No
         ({"model": "plain", "input": ["ok", "y" * 41]}, 400, "input 1: has 41 tokens and the model reads 40"),
     ],
 )
-def test_what_is_refused_and_how(http: httpx.Client, body: dict, status: int, words: str) -> None:
+def test_what_is_refused_and_how(http: httpx.Client, body: dict[str, Any], status: int, words: str) -> None:
     answer = http.post("/v1/embeddings", json={"model": "fake", "input": "x"} | body)
     error = answer.json()["error"]
     assert answer.status_code == status
@@ -264,4 +266,4 @@ def test_health_metrics_and_documents(http: httpx.Client) -> None:
 def test_no_codec_names_its_reason() -> None:
     with pytest.raises(Exception, match="no tokenizer here") as caught:
         NoCodec("no tokenizer here").decode([1])
-    assert caught.value.status == 400
+    assert caught.value.status == 400  # type: ignore[attr-defined]

@@ -29,7 +29,7 @@ from steelyard.types import Role
 QUICK = Retries(rounds=3, wait=0.01)
 MODEL = recipe("fake", sources=Sources(huggingface="Qwen/Fake-Embedding"))
 RERANKER = reranker_recipe()
-Ask = Callable[..., Any]
+Ask = Any
 
 
 def vectors(texts: list[str]) -> np.ndarray:
@@ -253,7 +253,10 @@ def tei(body: dict[str, Any]) -> Any:
     ("path", "shape"), [("/v1/rerank", vllm), ("/v1/rerank", sglang), ("/rerank", vllm), ("/rerank", tei)]
 )
 def test_every_rerank_shape_becomes_one(
-    ask: Ask, httpserver: HTTPServer, path: str, shape: Callable[[dict], Any]
+    ask: Ask,
+    httpserver: HTTPServer,
+    path: str,
+    shape: Callable[[dict], Any],  # type: ignore[type-arg]
 ) -> None:
     seen: list[dict[str, Any]] = []
     httpserver.no_handler_status_code = 404

@@ -46,7 +46,7 @@ def test_every_item_runs_once_in_order_in_one_group_within_the_budget(waiting: l
     planner = planner_with(waiting)
     reached: dict[int, int] = defaultdict(int)
     for batch in run(planner):
-        costs = []
+        costs: list[int] = []
         for piece in batch.slices:
             request = by_id[piece.request]
             assert (request.group, request.lane) == (batch.group, batch.lane)

@@ -5,7 +5,7 @@ import concurrent.futures as futures
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def pool() -> Iterator[futures.ThreadPoolExecutor]:
         yield executor
 
 
-def start(serve: Serve, engine: GatedEncoder, **limits: int | float) -> Callable[..., httpx.Response]:
+def start(serve: Serve, engine: GatedEncoder, **limits: Any) -> Any:
     models = {"fake": Loaded(recipe(), engine)}
     url = serve(local_service(models, Limits(**limits), Behaviour(batch_seconds=0.001)))
     while engine.entered.acquire(blocking=False):
@@ -87,12 +87,12 @@ def start(serve: Serve, engine: GatedEncoder, **limits: int | float) -> Callable
     return ask
 
 
-def queue_length(ask: Callable[..., httpx.Response]) -> float:
-    text = httpx.get(f"{ask.url}/metrics").text  # type: ignore[attr-defined]
+def queue_length(ask: Any) -> float:
+    text = httpx.get(f"{ask.url}/metrics").text
     return float(next(line for line in text.splitlines() if line.startswith("steelyard_queue_requests ")).split()[1])
 
 
-def hold(ask: Callable[..., httpx.Response], engine: GatedEncoder, pool: futures.Executor) -> futures.Future:
+def hold(ask: Any, engine: GatedEncoder, pool: futures.Executor) -> futures.Future[httpx.Response]:
     """Closes the gate with one request inside."""
     engine.gate.clear()
     running = pool.submit(ask, "running")
@@ -263,7 +263,7 @@ def test_keys_are_asked_for_everywhere_but_at_the_health_endpoints(serve: Any, e
         headers = {"Authorization": f"Bearer {key}"}
         assert httpx.post(f"{url}/v1/embeddings", json=ask, headers=headers).status_code == 200
     right = ("Authorization", "Bearer sk-aaaaaaaaaaaaaaaa")
-    for headers in ([right, ("Authorization", "Bearer wrong")], [("Authorization", "Bearer wrong"), right]):
+    for headers in ([right, ("Authorization", "Bearer wrong")], [("Authorization", "Bearer wrong"), right]):  # type: ignore[assignment]
         assert httpx.post(f"{url}/v1/embeddings", json=ask, headers=headers).status_code == 401
     assert httpx.get(f"{url}/v1/models", headers={b"Authorization": b"Bearer \xff\xc3\xa9"}).status_code == 401
     codes = {path: httpx.get(url + path).status_code for path in ("/health", "/ready", "/metrics", "/docs", "/x")}

@@ -59,7 +59,7 @@ def test_mini_has_the_published_shape() -> None:
 def test_cross_lingual_groups_cross_the_languages_both_ways() -> None:
     suite = open_suite("zh-en-traps")
     texts = {d.id: d.text for d in suite.documents}
-    ways = Counter()
+    ways: Counter[bool] = Counter()
     for query in suite.queries:
         chinese = {_chinese(texts[d]) for d in suite.traps[query.id]}
         assert chinese == {not _chinese(query.text)}

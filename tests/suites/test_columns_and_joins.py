@@ -12,7 +12,7 @@ from steelyard.suites.audit import remarks
 from steelyard.suites.load import load_suite
 
 
-def table(folder: Any, text: str, name: str = "a.csv", **options: Any) -> Any:
+def table(folder: Any, text: str | bytes, name: str = "a.csv", **options: Any) -> Any:
     return load_suite(write(folder, {name: text}) / name, **options)
 
 

@@ -114,7 +114,7 @@ def test_traps(tmp_path: Path) -> None:
 
 
 def test_traps_without_header_or_document_ids(tmp_path: Path) -> None:
-    bare = GROUP | {"documents": [{k: d[k] for k in ("kind", "text")} for d in GROUP["documents"]]}
+    bare = GROUP | {"documents": [{k: d[k] for k in ("kind", "text")} for d in GROUP["documents"]]}  # type: ignore[index]
     path = write(tmp_path, {"draft.jsonl": jsonl(bare)}) / "draft.jsonl"
     assert recognise(path) is Form.TRAPS
     assert [d.id for d in load_suite(path).documents] == ["negation-001-a", "negation-001-b"]

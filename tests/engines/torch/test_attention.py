@@ -23,7 +23,7 @@ def some(tokens: int, heads: tuple[int, int], d: int) -> tuple[Tensor, Tensor, T
     query, key = heads
     joined = torch.randn(tokens, (query + 2 * key) * d, generator=torch.Generator().manual_seed(tokens + d))
     parts = joined.split([query * d, key * d, key * d], dim=1)
-    return tuple(part.unflatten(1, (-1, d)) for part in parts)  # type: ignore[return-value]
+    return tuple(part.unflatten(1, (-1, d)) for part in parts)
 
 
 def lasts(lengths: Sequence[int]) -> Tensor:
@@ -41,7 +41,8 @@ def test_it_equals_torchs(
     prefix = KeyValue(key[:before], value[:before]) if before else None
     query, key, value = query[before:], key[before:], value[before:]
     query = query[lasts(lengths)] if single else query
-    wanted = attend(*(x.double() for x in (query, key, value)), runs(lengths), causal=causal, prefix=_double(prefix))
+    q, k, v = query.double(), key.double(), value.double()
+    wanted = attend(q, k, v, runs(lengths), causal=causal, prefix=_double(prefix))
     found = fused_attend(query, key, value, runs(lengths), causal=causal, prefix=prefix)
     torch.testing.assert_close(found.double(), wanted, rtol=2e-6, atol=2e-6)
 
@@ -89,8 +90,8 @@ def test_scores_far_apart_overflow_nothing() -> None:
 
 
 def test_what_it_does_not_cover_is_left_to_torch() -> None:
-    halves = [x.bfloat16() for x in some(10, (2, 2), 32)]
-    assert fused_attend(*halves, runs([10]), causal=True).equal(attend(*halves, runs([10]), causal=True))
+    q, k, v = (x.bfloat16() for x in some(10, (2, 2), 32))
+    assert fused_attend(q, k, v, runs([10]), causal=True).equal(attend(q, k, v, runs([10]), causal=True))
     odd = some(10, (2, 2), 12)
     assert fused_attend(*odd, runs([10]), causal=True).equal(attend(*odd, runs([10]), causal=True))
 

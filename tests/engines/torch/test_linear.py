@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -53,7 +54,7 @@ def test_all_kinds_agree(tokens: int, biased: bool) -> None:
     weight, x = some(40, 24, 1), some(tokens, 24, 2)
     bias = some(1, 40, 3)[0] if biased else None
     wanted = linear(x, weight, bias)
-    kinds = {
+    kinds: dict[str, tuple[Any, float]] = {
         "plain": (PlainLinear(weight, bias, torch.float32), 1e-5),
         "packed": (PackedLinear(weight, bias, torch.float32), 1e-5),
         "fp32": (Fp32Linear(weight, bias), 1e-5),
@@ -83,7 +84,7 @@ def test_a_stored_weight_that_is_bf16_already_is_not_copied() -> None:
 
 def test_a_layer_keeps_nothing_of_the_mapped_file() -> None:
     weight, bias = some(8, 8), some(1, 8)[0]
-    kinds = [
+    kinds: list[Any] = [
         PlainLinear(weight, bias, torch.float32),
         PackedLinear(weight, bias, torch.float32),
         Fp32Linear(weight, bias),
