@@ -163,8 +163,14 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def qwen3_recipe(folder: Path) -> Recipe:
-    changes = {"dimension": 32, "min_dimension": 8, "parameters": 0, "max_tokens": 256, "lookup_parameters": None}
-    changes["examples"] = ()  # the published figures are those of the real values  # type: ignore[assignment]
+    changes: dict[str, Any] = {
+        "dimension": 32,
+        "min_dimension": 8,
+        "parameters": 0,
+        "max_tokens": 256,
+        "lookup_parameters": None,
+    }
+    changes["examples"] = ()  # the published figures are those of the real values
     return load_recipe("qwen3-0.6b").model_copy(update={**changes, "sources": Sources(folder=str(folder))})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from report_fakes import CATEGORIES, whole_report
@@ -22,12 +22,12 @@ def open_page(browser: Browser, pages: dict[str, Path]) -> Iterator[Open]:
     wrong: list[str] = []
     contexts = []
 
-    def opened(name: str = "en", width: int = 1280, scheme: str = "light") -> Page:
+    def opened(name: str = "en", width: int = 1280, scheme: Any = "light") -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,
             reduced_motion="reduce",
-            offline=True,  # type: ignore[arg-type]
+            offline=True,
         )
         contexts.append(context)
         page = context.new_page()
