@@ -9,10 +9,14 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from steelyard.api.decide import add_costs, advise, costs, diagnose, serve, sweep, write_report
+    from steelyard.api.evaluation import Evaluation, compare_runs, evaluate
+    from steelyard.api.models import load_encoder, load_reranker
     from steelyard.bench.evaluation.judgement import judge
     from steelyard.bench.evaluation.result import Result
     from steelyard.bench.evaluation.result import load as load_result
     from steelyard.bench.evaluation.runner import WeighConfig, weigh
+    from steelyard.bench.evaluation.sweep import Axes
     from steelyard.errors import SteelyardError
     from steelyard.models.recipe import Recipe
     from steelyard.models.registry import load_recipe
@@ -22,7 +26,9 @@ if TYPE_CHECKING:
     from steelyard.types import Document, Query, Ranking, Role
 
 _HOMES = {
+    "Axes": "steelyard.bench.evaluation.sweep",
     "Document": "steelyard.types",
+    "Evaluation": "steelyard.api.evaluation",
     "Query": "steelyard.types",
     "Ranking": "steelyard.types",
     "Recipe": "steelyard.models.recipe",
@@ -31,16 +37,29 @@ _HOMES = {
     "SteelyardError": "steelyard.errors",
     "Suite": "steelyard.suites.suite",
     "WeighConfig": "steelyard.bench.evaluation.runner",
+    "add_costs": "steelyard.api.decide",
+    "advise": "steelyard.api.decide",
+    "compare_runs": "steelyard.api.evaluation",
+    "costs": "steelyard.api.decide",
+    "diagnose": "steelyard.api.decide",
+    "evaluate": "steelyard.api.evaluation",
     "judge": "steelyard.bench.evaluation.judgement",
+    "load_encoder": "steelyard.api.models",
     "load_recipe": "steelyard.models.registry",
+    "load_reranker": "steelyard.api.models",
     "load_result": "steelyard.bench.evaluation.result:load",
     "open_suite": "steelyard.suites.registry",
     "read_systems": "steelyard.retrieval.resolve",
+    "serve": "steelyard.api.decide",
+    "sweep": "steelyard.api.decide",
     "weigh": "steelyard.bench.evaluation.runner",
+    "write_report": "steelyard.api.decide",
 }
 
 __all__ = [
+    "Axes",
     "Document",
+    "Evaluation",
     "Query",
     "Ranking",
     "Recipe",
@@ -49,12 +68,23 @@ __all__ = [
     "SteelyardError",
     "Suite",
     "WeighConfig",
+    "add_costs",
+    "advise",
+    "compare_runs",
+    "costs",
+    "diagnose",
+    "evaluate",
     "judge",
+    "load_encoder",
     "load_recipe",
+    "load_reranker",
     "load_result",
     "open_suite",
     "read_systems",
+    "serve",
+    "sweep",
     "weigh",
+    "write_report",
 ]
 
 

@@ -21,7 +21,7 @@ from steelyard.retrieval.protocol import Retriever
 from steelyard.retrieval.rerank import RerankedRetriever
 from steelyard.retrieval.shorten import ShortEncoder
 from steelyard.retrieval.sparse import SparseRetriever
-from steelyard.retrieval.system import Fused, Lexical, Model, Reranked, Single, System, Vectors
+from steelyard.retrieval.system import Fused, Given, Lexical, Model, Reranked, Single, System, Vectors
 
 T = TypeVar("T")
 _Key = tuple[object, ...]
@@ -59,6 +59,8 @@ class SystemBuilder:
             return FusedRetriever(parts, depth=system.depth, rrf_k=system.rrf_k)
         if isinstance(system, Reranked):
             return RerankedRetriever(self.build(system.first), self.reranker(system.reranker), system.top, system.task)
+        if isinstance(system, Given):
+            return system.retriever
         raise TypeError(f"nothing builds a {type(system).__name__}")
 
     def encoder(self, model: Model) -> Encoder:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from steelyard.engines.load import Gives
 from steelyard.models.recipe import Recipe
 from steelyard.retrieval.expression import Fuse, Leaf, Node, Rerank
+from steelyard.retrieval.protocol import Retriever
 from steelyard.retrieval.quantised import Precision
 
 
@@ -174,6 +175,24 @@ class Reranked(System):
     reranker: Model
     top: int = 50
     task: str | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Given(System):
+    """A system that Python gave and no expression names: an encoder object, a function, a run.
+
+    Attributes:
+        label: what results call it.
+        retriever: what indexes and searches.
+    """
+
+    label: str
+    retriever: Retriever
+
+    @property
+    def name(self) -> str:
+        """The label."""
+        return self.label
 
 
 def _parts(system: System) -> Iterator[Lexical | Model]:
