@@ -40,10 +40,11 @@ SHOTS: tuple[Shot, ...] = (
     ("report-phone-zh", "zh", "dark", 390, 844, "#lost"),
 )
 
-TERMINAL = """<style>body {{ margin: 0; }} pre {{ display: inline-block; margin: 0; padding: 18px 22px; font: 15px/1.45
+TERMINAL = """<!doctype html><style>body {{ margin: 0; }}
+pre {{ display: inline-block; margin: 0; padding: 18px 22px; font: 15px/1.45
 "DejaVu Sans Mono", "Noto Sans Mono CJK SC", monospace; color: #e4e4e4; background: #16181d; }}
 b {{ color: #8fd0ff; font-weight: 400; }}
-i {{ display: inline-block; width: 1.0655em; font-size: 1.13em; line-height: 1; font-style: normal; }}</style>
+i {{ display: inline-block; width: 1.0655em; font-size: 1.13em; line-height: 0; font-style: normal; }}</style>
 <pre><b>$ {command}</b>
 {code}</pre>"""
 """A terminal; every wide character is set in two columns, whatever its font's own width is."""

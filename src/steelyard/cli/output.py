@@ -85,7 +85,7 @@ class _Bars:
         """A system begins."""
         self._progress.update(self._systems, total=total, completed=number - 1, description=_plain(name))
         if not self._err.is_terminal:
-            self._err.print(f"weighing {number}/{total}: {name}", markup=False)
+            self._err.print(wording(None)("text.weighing", number=number, total=total, name=name), markup=False)
 
     def step(self, stage: str, done: int, total: int) -> None:
         """A stage goes on."""

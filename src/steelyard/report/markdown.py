@@ -39,7 +39,7 @@ def _head(report: Report, w: Wording) -> Iterator[str]:
 def _table(report: Report, w: Wording) -> Iterator[str]:
     yield f"## {w('section.table')}"
     yield grid(tables.main_table(report, w))
-    yield _plain(sentences.caption(report, w))
+    yield from map(_plain, (sentences.caption(report, w), *sentences.backing(report, w)))
 
 
 def _pareto(report: Report, w: Wording) -> Iterator[str]:

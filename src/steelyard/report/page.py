@@ -61,6 +61,7 @@ def to_page(report: Report, w: Wording) -> str:
         "pairs": tables.pair_table(report, w),
         "glossary": sentences.glossary(w),
         "lost_intro": sentences.lost_intro(report, w),
+        "backing": sentences.backing(report, w),
         "caption": sentences.caption(report, w),
         "weigh_command": reproduce.weigh_command(report),
         "report_command": reproduce.report_command(report, w.language),

@@ -14,8 +14,8 @@ def headline(report: Report, w: Wording) -> str:
 def below(report: Report, w: Wording) -> tuple[str, ...]:
     """What guards separate, what so many queries can show, how many it would take, and what may replace the best."""
     found = report.judgement
-    lines = (*guards(report, w), w.of(found.verdict.reach), *map(w.of, found.needed), *replaced(report, w))
-    return tuple(filter(None, (*lines, *map(w.of, found.notes))))
+    lines = (w.of(found.verdict.reach), *map(w.of, found.needed), *backing(report, w))
+    return tuple(filter(None, lines))
 
 
 def guards(report: Report, w: Wording) -> tuple[str, ...]:
@@ -53,13 +53,18 @@ def reason(report: Report, w: Wording) -> str:
 
 
 def details(report: Report, w: Wording) -> tuple[str, ...]:
-    """What guards separate, what the recommendation gives up and cannot carry, and what was in reach."""
+    """What the recommendation gives up and cannot carry, and what was in reach."""
     advised = bool(reason(report, w))
     judged = report.judgement
     lower = [line for line in report.advice.gives_up if line.key == "advice.points_to"] if advised else []
     cautions = report.advice.cautions if advised else ()
-    found = [*guards(report, w), *(w("advice.gives_up", what=line) for line in lower), *map(w.of, cautions)]
-    return tuple(filter(None, (*found, w.of(report.verdict.reach), *map(w.of, (*judged.needed, *judged.notes)))))
+    found = [*(w("advice.gives_up", what=line) for line in lower), *map(w.of, cautions)]
+    return tuple(filter(None, (*found, w.of(report.verdict.reach), *map(w.of, judged.needed))))
+
+
+def backing(report: Report, w: Wording) -> tuple[str, ...]:
+    """What guards separate, what may replace the best, and what was assumed."""
+    return (*guards(report, w), *replaced(report, w), *map(w.of, report.judgement.notes))
 
 
 def lost_intro(report: Report, w: Wording) -> str:
