@@ -39,6 +39,7 @@ test: $(VENV)/.dev
 	$(BIN)/mypy --config-file tests/mypy.ini
 	$(BIN)/lint-imports
 	$(BIN)/python tools/budgets.py
+	$(BIN)/python -m pytest --doctest-modules $(shell grep -rl ">>> " src --include="*.py")
 	$(BIN)/python -m pytest -m "not slow and not real" -n $(WORKERS) --dist loadscope
 
 ## inputs-table: docs/inputs.md, what is said of odd inputs

@@ -9,7 +9,12 @@ from steelyard.types import Vectors
 
 
 def normalised(rows: Vectors) -> Vectors:
-    """Each row of float32[n, d] divided by its L2 norm, as a new array; a row of zeros stays zeros."""
+    """Each row of float32[n, d] divided by its L2 norm, as a new array; a row of zeros stays zeros.
+
+    >>> print(normalised(np.array([[3, 4], [0, 0]], np.float32)))
+    [[0.6 0.8]
+     [0.  0. ]]
+    """
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
     norms[norms == 0.0] = 1.0
     out: Vectors = (rows / norms[:, None]).astype(np.float32)
@@ -17,12 +22,20 @@ def normalised(rows: Vectors) -> Vectors:
 
 
 def cut(rows: Vectors, dimension: int | None) -> Vectors:
-    """float32[n, dimension]: the leading dimensions, normalised again, as MRL models are cut; None keeps them all."""
+    """float32[n, dimension]: the leading dimensions, normalised again, as MRL models are cut; None keeps them all.
+
+    >>> cut(np.array([[3, 4, 12]], np.float32), 2).shape
+    (1, 2)
+    """
     return normalised(rows[:, :dimension])
 
 
 def cosines(found: Vectors, wanted: Vectors) -> NDArray[np.float64]:
-    """float64[n] cosines, row by row; of two equal rows of zeros 1, of one row of zeros 0."""
+    """float64[n] cosines, row by row; of two equal rows of zeros 1, of one row of zeros 0.
+
+    >>> cosines(np.array([[1, 0], [1, 1]], np.float32), np.array([[1, 0], [1, -1]], np.float32)).tolist()
+    [1.0, 0.0]
+    """
     return _cosines(found.astype(np.float64), wanted.astype(np.float64))
 
 

@@ -4,7 +4,7 @@ Results become :class:`Table` and :class:`Line` values once; terminal, HTML, Mar
 made from entries, one for each column: a new statistic is one more entry, and its words in the wording.
 
 >>> from steelyard.wording import load_wording
->>> print(make_table("sizes", ["a", "bb"], [Entry("table.system", str), Entry("text.points", len, COUNT)],
+>>> print(make_table("sizes", ["a", "bb"], [Entry("table.system", str), Entry("table.system", len, COUNT)],
 ...                  load_wording("en")).texts())
 (('a', '1'), ('bb', '2'))
 """

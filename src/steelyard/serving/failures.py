@@ -38,7 +38,7 @@ class HttpFailure(HTTPException):
         self.retry_after = retry_after
 
     def response(self) -> Response:
-        """The answer."""
+        """The HTTP answer: OpenAI's error object, and ``Retry-After`` where the client should wait."""
         kind = _TYPES.get(self.status, "invalid_request_error" if self.status < 500 else "server_error")
         error = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
         headers = {"Retry-After": str(self.retry_after)} if self.retry_after is not None else {}

@@ -36,7 +36,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = FAILURES | {
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoint."""
+    """``POST /v1/embeddings``, answered as OpenAI answers."""
     api = APIRouter(route_class=JsonRoute, tags=["embeddings"])
 
     @api.post("/v1/embeddings", response_model=EmbeddingAnswer, responses=_RESPONSES, summary="Embed texts")

@@ -19,7 +19,7 @@ class Health(WireAnswer):
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoints."""
+    """``GET /health`` and ``GET /ready``, which need no key."""
     api = APIRouter(tags=["health"])
 
     @api.get("/health", summary="Does the process answer?")

@@ -11,7 +11,7 @@ from steelyard.serving.service import Service
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoint."""
+    """``GET /metrics``, in the text form that Prometheus reads."""
     api = APIRouter(tags=["health"])
 
     @api.get("/metrics", response_class=PlainTextResponse, responses=FAILURES, summary="Prometheus metrics")

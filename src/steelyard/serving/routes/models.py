@@ -10,7 +10,7 @@ from steelyard.serving.wire.models import ModelCard, ModelList
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoints."""
+    """``GET /v1/models`` and ``/v1/models/{name}``: what is served."""
     api = APIRouter(tags=["models"], responses=FAILURES)
     cards = service.cards
 

@@ -13,7 +13,7 @@ PATHS = {"/v1/rerank": "Jina, vLLM, Cohere v1", "/v2/rerank": "Cohere v2", "/com
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoints."""
+    """Reranking under the paths of :data:`PATHS`, whose requests and answers are alike."""
     api = APIRouter(route_class=JsonRoute, tags=["rerank"], responses=FAILURES)
 
     async def rerank(body: RerankRequest, request: Request) -> RerankAnswer:

@@ -15,7 +15,7 @@ PATH = "/api/v1/services/rerank/text-rerank/text-rerank"
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoint."""
+    """Reranking as DashScope's clients ask for it."""
     api = APIRouter(route_class=JsonRoute, tags=["rerank"], responses=FAILURES)
 
     @api.post(PATH, response_model_exclude_none=True, summary="Rerank as DashScope")

@@ -24,7 +24,7 @@ AnyRequest = Annotated[
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoint."""
+    """``POST /rerank``: TEI's clients send ``texts``, vLLM's ``documents``, and each gets its own form of answer."""
     api = APIRouter(route_class=JsonRoute, tags=["rerank"], responses=FAILURES)
 
     @api.post("/rerank", response_model_exclude_none=True, summary="Rerank as TEI (texts) or vLLM (documents)")
