@@ -27,7 +27,7 @@ weigh: $(VENV)/.builtin
 report: $(VENV)/.dev
 	$(BIN)/steelyard weigh $(REPORTED) --suite zh-traps --fresh --out results/zh-traps-report.json $(ARGS)
 	$(if $(strip $(COSTS)),$(BIN)/steelyard costs --into results/zh-traps-report.json $(COSTS))
-	$(BIN)/steelyard report results/zh-traps-report.json --out docs/example/zh-traps.html
+	$(BIN)/steelyard report results/zh-traps-report.json --lang en --out docs/example/zh-traps.html
 	$(BIN)/steelyard report results/zh-traps-report.json --lang zh --out docs/example/zh-traps.zh.md
 	$(BIN)/python tools/report_pictures.py results/zh-traps-report.json docs/pictures
 

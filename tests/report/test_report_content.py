@@ -7,6 +7,7 @@ import json
 import pickle
 import re
 import string
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -339,3 +340,15 @@ def test_a_remark_of_a_stored_result_is_said_in_chinese(key: str) -> None:
     values = {name: f"x{i}" for i, name in enumerate(sorted(placeholders(english.words[key])))}
     assert w.of(english(key, **values)) == w(key, **values)
     assert english.of(english(key, **values)) == english(key, **values)
+
+
+ROOT = Path(__file__).resolve().parents[2]
+CHINESE = [*(ROOT / "src/steelyard/wording/zh").glob("*.toml"), ROOT / "README.zh-CN.md", *ROOT.glob("docs/*.zh-CN.md")]
+
+
+@pytest.mark.parametrize("path", CHINESE, ids=lambda path: path.name)
+def test_chinese_uses_the_terms_of_the_field(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for wrong, right in {"词元": "token", "载入": "加载", "代价": "成本"}.items():
+        assert wrong not in text, f"{wrong}: write {right}"
+    assert not re.search(r"[\d}] 分(?![类组段别之布析])", text), "points are 个百分点"
