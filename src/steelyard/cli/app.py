@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": ("steelyard.cli.compare:compare", "Judge stored results again, alone or side by side."),
     "report": ("steelyard.cli.report:report", "Make a page, Markdown, CSV or pictures of results."),
     "table": ("steelyard.cli.table:table", "Print the published experiment's table for any models."),
+    "power": ("steelyard.cli.power:power", "Say how many queries to label before a comparison."),
     "costs": ("steelyard.cli.costs:costs", "Measure load, memory, latency, throughput and storage."),
     "sweep": ("steelyard.cli.sweep:sweep", "Vary one system: dimensions, bits, instructions, lengths, depths."),
     "features": (
@@ -51,6 +52,7 @@ TAKES = {
     "weigh": "[SYSTEM ...]",
     "compare": "RESULT ...",
     "report": "RESULT ...",
+    "power": "[PILOT ...]",
     "table": "[SYSTEM ...]",
     "costs": "[SYSTEM ...]",
     "features": "SYSTEM ...",

@@ -61,6 +61,20 @@ def read_results(sources: Sequence[str], example: str, lang: Lang | None = None,
         ResultError: one that cannot be read, or files that do not belong together.
     """
     from steelyard.bench.evaluation.join import join
+
+    return join(_load(sources, example, lang, quiet=quiet), sources)
+
+
+def read_suites(
+    sources: Sequence[str], example: str, lang: Lang | None = None, *, quiet: bool = False
+) -> list[tuple[Result, list[str]]]:
+    """As :func:`read_results`, but a result for each suite, with the files it came from."""
+    from steelyard.bench.evaluation.over_suites import by_suite
+
+    return by_suite(_load(sources, example, lang, quiet=quiet), sources)
+
+
+def _load(sources: Sequence[str], example: str, lang: Lang | None, *, quiet: bool) -> list[Result]:
     from steelyard.bench.evaluation.result import load
     from steelyard.bench.evaluation.result_files import FOLDER, described
     from steelyard.errors import UsageError
@@ -72,7 +86,7 @@ def read_results(sources: Sequence[str], example: str, lang: Lang | None = None,
     results = [load(s) for s in sources]
     if not quiet:
         _tell([line for s, r in zip(sources, results, strict=True) for line in described(s, r)], lang)
-    return join(results, sources)
+    return results
 
 
 def read_margin(points: float | None) -> float | None:

@@ -31,7 +31,8 @@ class WeighOptions:
     """How to weigh.
 
     Attributes:
-        suite: a name of `steelyard suites`, or your own folder or file (BEIR, TREC, JSONL, CSV, Parquet, plain text).
+        suite: a name of `steelyard suites`, or your own folder or file (BEIR, TREC, JSONL, CSV, Parquet, plain text);
+            given several times, each suite gets a verdict, and all of them together one.
         measures: comma-separated, the first is judged: top1, hit@k, recall@k, P@k, mrr, ndcg@k, map.
         margin: points that a system may lose and still be no worse; 2 when left out.
         depth: hits asked of every system.
@@ -45,7 +46,7 @@ class WeighOptions:
         reading: how your own files are read.
     """
 
-    suite: str = "zh-traps"
+    suite: Annotated[tuple[str, ...], Parameter(negative="")] = ("zh-traps",)
     measures: str = ""
     margin: float | None = None
     depth: int = 100
@@ -75,13 +76,27 @@ def weigh(*systems: str, options: WeighOptions | None = None) -> int:
     Args:
         systems: expressions; without any, five systems that work with nothing but this installation.
     """
-    from steelyard.bench.evaluation.result_files import keep_costs
-    from steelyard.bench.evaluation.runner import weigh as run
+    from steelyard.errors import UsageError
     from steelyard.retrieval.resolve import read_systems
 
     asked = options or WeighOptions()
     nodes = read_systems(systems or DEFAULT_SYSTEMS)
-    texts = asked.reading.open(asked.suite)
+    if asked.out and len(asked.suite) > 1:
+        raise UsageError("--out names one file, and every suite has its own: leave it out where there are several")
+    margin = read_margin(asked.margin)
+    suites = [asked.reading.open(suite) for suite in asked.suite]
+    done = [_run(nodes, texts, asked) for texts in suites]
+    if asked.json:
+        write_json([r for r, _ in done] if len(done) > 1 else done[0][0])
+    else:
+        _show(done, wording(asked.lang), margin)
+    return code_of([s for result, _ in done for s in result.systems])
+
+
+def _run(nodes: Sequence[Node], texts: Suite, asked: WeighOptions) -> tuple[Result, Path]:
+    from steelyard.bench.evaluation.result_files import keep_costs
+    from steelyard.bench.evaluation.runner import weigh as run
+
     file = choose(asked.out, "", texts, [str(n) for n in nodes], asked.lang)
     path, config = file.path, _config(texts, asked, file.path)
     previous = None if asked.fresh else _previous(file.earlier, texts, config)
@@ -91,11 +106,7 @@ def weigh(*systems: str, options: WeighOptions | None = None) -> int:
             result = _with_costs(result, nodes, texts, path, watcher)
         elif file.earlier:
             result = keep_costs(result, file.earlier, path)
-    if asked.json:
-        write_json(result)
-    else:
-        _show(result, path, wording(asked.lang), read_margin(asked.margin))
-    return code_of(result.systems)
+    return result, path
 
 
 def _config(texts: Suite, asked: WeighOptions, path: Path) -> WeighConfig:
@@ -130,13 +141,16 @@ def _with_costs(result: Result, nodes: Sequence[System], texts: Suite, path: Pat
     return result
 
 
-def _show(result: Result, path: Path, w: Wording, margin: float | None) -> None:
-    from steelyard.report.content import compose
+def _show(done: Sequence[tuple[Result, Path]], w: Wording, margin: float | None) -> None:
+    from steelyard.report.suites_view import judged_reports, report_blocks
     from steelyard.report.table import Line
-    from steelyard.report.verdict_view import verdict_blocks
 
-    if not result.weighed:
-        for system in result.systems:
+    weighed = [(result, path) for result, path in done if result.weighed]
+    for result, _ in done:
+        for system in result.systems if not result.weighed else ():
             console(stderr=True).print(f"{system.name} failed: {system.error}", markup=False, soft_wrap=True)
+    if not weighed:
         return
-    show([*verdict_blocks(compose(result, margin=margin), w), Line(""), Line(w("hint.result", path=path))])
+    reports = judged_reports([(result, ()) for result, _ in weighed], margin=margin)
+    hints = [Line(w("hint.result", path=path)) for _, path in weighed]
+    show([*report_blocks(reports, w), Line(""), *hints])

@@ -14,7 +14,8 @@ from steelyard.stats.comparing import ByQuery, Rules, Table, compare, table_of
 from steelyard.stats.difference import PairedDifference
 from steelyard.stats.groups import groups, letters
 from steelyard.stats.intervals import Interval, interval
-from steelyard.stats.power import Spread, detectable
+from steelyard.stats.planning import pilot_spread
+from steelyard.stats.power import detectable
 from steelyard.wording.numbers import difference_text
 from steelyard.wording.words import Said, measure_name, say
 
@@ -155,16 +156,8 @@ def _best_first(table: Table) -> Table:
 
 
 def _detectable(comparisons: tuple[PairedDifference, ...], n: int, alpha: float) -> float | None:
-    spreads = [c.spread for c in comparisons if c.spread]
-    if not spreads:
-        return None
-    shares = [s.discordance for s in spreads if s.discordance is not None]
-    typical = Spread(
-        deviation=float(np.sqrt(np.mean([s.deviation**2 for s in spreads]))),
-        discordance=float(np.mean(shares)) if shares else None,
-        queries_a_unit=spreads[0].queries_a_unit,
-    )
-    return detectable(n, typical, alpha=alpha / len(comparisons))
+    typical = pilot_spread(comparisons)
+    return None if typical is None else detectable(n, typical, alpha=alpha / len(comparisons))
 
 
 def _design_effect(table: Table) -> float:

@@ -1,0 +1,1 @@
+"""Results that other tools made, read as results to be judged."""
