@@ -97,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
     cache = mteb.ResultCache(cache_path=folder)
     for name in MODELS:
         model = BuiltIn(name, open_encoder(load_recipe(name)))
-        mteb.evaluate(model, made, cache=cache, prediction_folder=folder / "predictions", co2_tracker=False)
+        mteb.evaluate(model, made, cache=cache, prediction_folder=folder / "predictions" / name, co2_tracker=False)
     return 0
 
 

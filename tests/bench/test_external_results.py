@@ -59,7 +59,7 @@ def test_the_commands_read_other_tools_results(tmp_path, capfdbinary):
 def test_a_folder_that_mteb_wrote_is_read_as_tasks():
     found = read_mteb(MTEB)
     assert {s.name for s in found.systems} == {"steelyard/e5-small", "steelyard/use-multilingual"}
-    assert len(found.queries) == 16
+    assert len(found.queries) == 8
     for path in MTEB.rglob("ZhTraps*.json"):
         written = json.loads(path.read_bytes())
         model = json.loads((path.parent / "model_meta.json").read_bytes())["name"]
@@ -69,9 +69,9 @@ def test_a_folder_that_mteb_wrote_is_read_as_tasks():
     pair = judge(found).verdict.comparisons[0]
     values = {s.name: s.values["main_score"] for s in found.systems}
     reference = stats.permutation_test(
-        (values[pair.a], values[pair.b]), lambda a, b: (a - b).mean(), permutation_type="samples", n_resamples=10**6
+        (values[pair.a], values[pair.b]), lambda a, b: (a - b).mean(), permutation_type="samples", n_resamples=10**5
     ).pvalue
-    assert pair.p == pytest.approx(reference, abs=0.01)
+    assert pair.p == pytest.approx(reference, abs=1e-12)  # 2 ** 8 assignments: both are exact
 
 
 def test_a_folder_of_something_else_says_what_was_looked_for(tmp_path):
