@@ -93,7 +93,7 @@ def weigh(*systems: str, options: WeighOptions | None = None) -> int:
     return code_of([s for result, _ in done for s in result.systems])
 
 
-def _run(nodes: Sequence[Node], texts: Suite, asked: WeighOptions) -> tuple[Result, Path]:
+def _run(nodes: Sequence[System], texts: Suite, asked: WeighOptions) -> tuple[Result, Path]:
     from steelyard.bench.evaluation.result_files import keep_costs
     from steelyard.bench.evaluation.runner import weigh as run
 
