@@ -99,7 +99,7 @@ def costs(
     if not asked:
         raise UsageError("name one system or more, e.g. steelyard costs e5-small bm25, or a result with --into FILE")
     nodes = read_systems(asked)
-    with progress_bar(quiet=json) as watcher:
+    with progress_bar(quiet=json, lang=lang) as watcher:
         costed = measure_costs(nodes, (reading or ReadingOptions()).open(suite), config, watcher)
     if stored and into:
         save(with_costs(stored, costed), into)

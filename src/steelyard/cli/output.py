@@ -53,7 +53,7 @@ def write_json(value: BaseModel | object) -> None:
 
 
 @contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Watcher]:
+def progress_bar(*, quiet: bool, lang: Lang | None = None) -> Iterator[Watcher]:
     """Bars on standard error while a run goes on; one line a system where it is no terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -65,19 +65,20 @@ def progress_bar(*, quiet: bool) -> Iterator[Watcher]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     err = console(stderr=True)
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        yield _Bars(progress, err)
+        yield _Bars(progress, err, wording(lang))
 
 
 class _Bars:
     """Draws a run with rich: one bar for the systems, one for the stage of the current system."""
 
-    def __init__(self, progress: object, err: Console) -> None:
+    def __init__(self, progress: object, err: Console, w: Wording) -> None:
         from rich.progress import Progress
 
         if not isinstance(progress, Progress):
             raise TypeError("a rich Progress is needed")
         self._progress = progress
         self._err = err
+        self._w = w
         self._systems = progress.add_task("systems", total=None)
         self._stage = progress.add_task("", total=None, visible=False)
 
@@ -85,7 +86,7 @@ class _Bars:
         """A system begins."""
         self._progress.update(self._systems, total=total, completed=number - 1, description=_plain(name))
         if not self._err.is_terminal:
-            self._err.print(wording(None)("text.weighing", number=number, total=total, name=name), markup=False)
+            self._err.print(self._w("text.weighing", number=number, total=total, name=name), markup=False)
 
     def step(self, stage: str, done: int, total: int) -> None:
         """A stage goes on."""

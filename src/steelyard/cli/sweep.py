@@ -96,7 +96,7 @@ def sweep(system: str, *, options: SweepOptions | None = None) -> int:
         save_seconds=_SAVE_SECONDS,
         cache=VectorCache(default_cache_path()) if asked.cache else None,
     )
-    with progress_bar(quiet=asked.json) as watcher:
+    with progress_bar(quiet=asked.json, lang=asked.lang) as watcher:
         result = weigh(nodes, texts, config, None, watcher)
     if asked.json:
         write_json(result)

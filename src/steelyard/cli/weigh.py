@@ -100,7 +100,7 @@ def _run(nodes: Sequence[System], texts: Suite, asked: WeighOptions) -> tuple[Re
     file = choose(asked.out, "", texts, [str(n) for n in nodes], asked.lang)
     path, config = file.path, _config(texts, asked, file.path)
     previous = None if asked.fresh else _previous(file.earlier, texts, config)
-    with progress_bar(quiet=asked.json) as watcher:
+    with progress_bar(quiet=asked.json, lang=asked.lang) as watcher:
         result = run(nodes, texts, config, previous, watcher)
         if asked.costs:
             result = _with_costs(result, nodes, texts, path, watcher)
