@@ -9,15 +9,17 @@ import pytest
 from bench_results import costs, outcomes, result
 
 from steelyard.bench.advice.claim_run import chosen, costed, needs, with_variants
-from steelyard.bench.advice.claims import CLAIMS, judge_claim
+from steelyard.bench.advice.claims import judge_claim, load_claims
 from steelyard.bench.advice.evidence import Answer, Evidence, keeps, no_more_than, together, wins
 from steelyard.bench.evaluation.result import load, save
 from steelyard.cli import main
-from steelyard.errors import UsageError
+from steelyard.errors import DataError, UsageError
 from steelyard.retrieval.resolve import read_systems
 from steelyard.stats.difference import PairedDifference
 
-HOLDS, FAILS, OPEN = Answer.HOLDS, Answer.FAILS, Answer.OPEN
+HOLDS, FAILS, OPEN, NOT_TESTED = Answer.HOLDS, Answer.FAILS, Answer.OPEN, Answer.NOT_TESTED
+CLAIMS = load_claims()
+ANY_SIZE = {3: CLAIMS[3].model_copy(update={"least_parameters": 0.0})}
 N = 2000
 HIGH, SAME, MIDDLE, LOW = outcomes(0.8, N), outcomes(0.8, N), outcomes(0.73, N), outcomes(0.3, N, seed=5)
 """SAME is HIGH, query by query; MIDDLE loses a part of what HIGH gets; LOW is far below."""
@@ -70,6 +72,8 @@ def test_best_value() -> None:
     assert "what a point is worth" in trade.why
     assert answer(1, {"bge-m3": HIGH, "bm25": LOW}).answer is OPEN
     assert answer(1, {"bge-m3": HIGH}, {"bge-m3": cheap}).answer is OPEN
+    absent = answer(1, {"e5-small": HIGH, "bm25": LOW}, {"e5-small": cheap, "bm25": dear})
+    assert (absent.answer, absent.why) == (NOT_TESTED, "Not tested: no such model among yours.")
     named = answer(1, {"e5-small": HIGH, "bge-m3": SAME}, {"e5-small": cheap, "bge-m3": dear})
     assert named.tested.startswith("bge-m3")
 
@@ -147,7 +151,8 @@ def test_reranking() -> None:
     assert answer(7, {"bge-m3": LOW, chain: HIGH}, slow, max_p95_ms=100).answer is FAILS
     assert answer(7, {"bge-m3": LOW, chain: HIGH}, slow, max_p95_ms=1000).answer is HOLDS
     assert answer(7, {"bge-m3": LOW, chain: HIGH}, max_p95_ms=100).answer is OPEN
-    assert "add one" in answer(7, {"bge-m3": LOW}).why
+    for others in ({"bge-m3": LOW}, {"e5-small": LOW, "e5-small >> maxsim": HIGH}):
+        assert answer(7, others).answer is NOT_TESTED
     assert "not weighed on its own" in answer(7, {chain: LOW}).why
 
 
@@ -171,14 +176,15 @@ def test_a_leaderboard_that_the_models_have_not_seen_goes_first() -> None:
 
 def test_every_claim_of_the_published_experiment_cannot_be_told_from_its_own_figures() -> None:
     found = [judge_claim(number, Evidence(load("published:a100-8x24"))) for number in CLAIMS]
-    assert [f.answer for f in found] == [OPEN] * 8
+    assert {f.answer for f in found} == {OPEN, NOT_TESTED}
+    assert found[6].answer is NOT_TESTED
     assert all(f.why for f in found)
     assert any("8 queries" in line for line in found[1].figures)
 
 
 def test_what_a_run_must_weigh() -> None:
     systems = read_systems(["qwen3-0.6b", "e5-small", "bm25 >> maxsim"])
-    assert [str(n) for n in with_variants(systems, needs(CLAIMS), (512, 1024), ("查",))] == [
+    assert [str(n) for n in with_variants(systems, needs(CLAIMS, CLAIMS), (512, 1024), ("查",))] == [
         "qwen3-0.6b",
         "e5-small",
         "bm25 >> maxsim",
@@ -187,14 +193,14 @@ def test_what_a_run_must_weigh() -> None:
         'qwen3-0.6b[instruction="查"]',
         "bm25",
     ]
-    assert with_variants(systems, needs([2, 8]), (512,), ()) == systems
+    assert with_variants(systems, needs([2, 8], CLAIMS), (512,), ()) == systems
     assert costed(systems, systems) == systems
-    everything = with_variants(systems, needs(CLAIMS), (512,), ())
+    everything = with_variants(systems, needs(CLAIMS, CLAIMS), (512,), ())
     assert [str(n) for n in costed(systems, everything)] == ["qwen3-0.6b", "e5-small", "bm25 >> maxsim", "bm25"]
-    assert chosen([3, 3, 1]) == (3, 1)
-    assert chosen([]) == tuple(range(1, 9))
+    assert chosen([3, 3, 1], CLAIMS) == (3, 1)
+    assert chosen([], CLAIMS) == tuple(range(1, 9))
     with pytest.raises(UsageError, match="from 1 to 8"):
-        chosen([9])
+        chosen([9], CLAIMS)
 
 
 def test_the_command(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -217,7 +223,9 @@ def test_the_command_measures_costs_where_a_claim_needs_them(
 ) -> None:
     out = str(tmp_path / "c.json")
     quick = ["--suite", "zh-traps-mini", "--rounds", "1", "--seconds", "0.02", "--no-cold", "--no-cache", "--out", out]
-    assert main(["claims", "1", "--systems", "bm25", "bm25[k1=1]", *quick]) == 0
+    own = tmp_path / "claims.toml"
+    own.write_text('[[claim]]\ntext = "bm25 is best."\nrule = "best-value"\nsubject = ["BM25"]\nneeds = ["costs"]\n')
+    assert main(["claims", "--claims", str(own), "--systems", "bm25", "bm25[k1=1]", *quick]) == 0
     text = capfdbinary.readouterr().out.decode()
     assert "bm25 gives more for its cost" in text
     assert "ms a query (p95)" in text
@@ -278,7 +286,7 @@ def test_every_claim_is_a_command_that_answers_both_ways(
         assert (found["number"], found["claim"], found["answer"]) == (number, CLAIMS[number].text, wanted)
         assert found["figures"]
     alone = by_command(number, {"some-model": HIGH}, None, tmp_path, capfdbinary)
-    assert alone["answer"] == "cannot be told"
+    assert alone["answer"] == ("not tested" if number in (1, 3, 7) else "cannot be told")
     assert alone["why"]
 
 
@@ -294,8 +302,10 @@ def test_labelled_texts_are_measured_where_no_result_is_given(
     stored = tmp_path / "r.json"
     save(result({"use-multilingual": LOW, "minilm-en": HIGH, "bm25": LOW}, measure="recall@10"), stored)
     topics = str(Path(__file__).parent / "topics.csv")
+    own = tmp_path / "claims.toml"
+    own.write_text('[[claim]]\ntext = "Larger is richer."\nrule = "large-wins"\n')
     arguments = ["--result", str(stored), "--measure", "recall@10", "--labelled", topics, "--no-cache", "--json"]
-    assert main(["claims", "3", *arguments]) == 0
+    assert main(["claims", "1", "--claims", str(own), *arguments]) == 0
     (found,) = json.loads(capfdbinary.readouterr().out)
     assert any("probe" in line for line in found["figures"])
 
@@ -308,8 +318,9 @@ def in_chinese(made: Any) -> Any:
 @pytest.mark.parametrize(("number", "measure"), [(2, "top1"), (3, "recall@10")])
 def test_a_model_of_another_language_says_nothing(number: int, measure: str) -> None:
     values = {"minilm-en": LOW, "use-multilingual": HIGH, "e5-small": SAME}
-    whole = judge_claim(number, Evidence(result(values, measure=measure), measure))
-    found = judge_claim(number, Evidence(in_chinese(result(values, measure=measure)), measure))
+    claims = {**CLAIMS, **ANY_SIZE}
+    whole = judge_claim(number, Evidence(result(values, measure=measure), measure), claims)
+    found = judge_claim(number, Evidence(in_chinese(result(values, measure=measure)), measure), claims)
     assert "left out, as not made for zh: minilm-en" in found.figures
     assert any("minilm-en:" in line or "less minilm-en" in line for line in whole.figures)
     assert not any("less minilm-en" in line for line in found.figures)
@@ -331,7 +342,7 @@ def test_every_claim_names_a_command_that_weighs_what_it_needs(number: Any) -> N
     options = words.index("--systems") + 1
     end = next((i for i, w in enumerate(words[options:], options) if w.startswith("--")), len(words))
     systems = read_systems(words[options:end])
-    weighed = {str(n) for n in with_variants(systems, needs([number]), (128, 256), ("a task",))}
+    weighed = {str(n) for n in with_variants(systems, needs([number], CLAIMS), (128, 256), ("a task",))}
     assert len(weighed) > 1
 
 
@@ -352,3 +363,20 @@ def test_an_unknown_measure_is_answered_with_those_that_there_are(
     assert main([*ask, "MRR"]) == 3
     assert "was not measured by mrr; it has top1" in capfd.readouterr().err
     assert main([*ask, "Top-1"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no claim"),
+        ("[[claim]]\ntext = 'a'\nrule = 'nonsense'\n", "'nonsense' is none of best-value"),
+        ("[[claim]]\ntext = 'a'\nrule = 'best-value'\nsubjects = ['b']\n", "subjects: Extra inputs"),
+        ("[[claim\n", "cannot be read as claims"),
+    ],
+)
+def test_a_file_of_claims_that_is_wrong_is_refused_with_its_place(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "claims.toml"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message) as caught:
+        load_claims(path)
+    assert str(path) in str(caught.value)

@@ -27,8 +27,9 @@ class ClaimOptions:
     """What to test on.
 
     Attributes:
-        systems: expressions; the first is the one whose value is claimed, unless bge-m3 is among them. Without any,
-            systems that work with nothing but this installation.
+        systems: expressions. Without any, systems that work with nothing but this installation.
+        claims: a file of your own claims, as published_claims.toml in steelyard/bench/advice; the published eight
+            when left out.
         suite: a name of `steelyard suites`, or your own folder or file.
         result: a stored result, or published:NAME; nothing is weighed then.
         labelled: for the claim about semantic richness: a result of `steelyard features`, or texts that it takes
@@ -46,6 +47,7 @@ class ClaimOptions:
     """
 
     systems: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ()
+    claims: Path | None = None
     suite: str = "zh-traps"
     result: str = ""
     labelled: str = ""
@@ -62,10 +64,10 @@ class ClaimOptions:
 
 
 def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
-    """Test the published experiment's claims on your systems and texts: holds, does not hold, or cannot be told.
+    """Test published claims, or a file of your own, on your systems and texts.
 
-    Each answer comes with its figures. Where a claim names models that you do not have, the same question is
-    asked of yours, and said so. A claim of no difference holds only where the interval excludes a larger one.
+    Each answer (holds, does not hold, cannot be told, not tested) comes with its figures. A claim about models that
+    are not among yours is not tested. A claim of no difference holds only where the interval excludes a larger one.
 
     1. BGE-M3 is the best value for ordinary Chinese retrieval.
     2. More parameters do not bring more Top-1.
@@ -79,10 +81,10 @@ def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
     Exit code 0 says that the tests were made, whatever the answers; `--json` gives them to a program.
 
     Args:
-        numbers: from 1 to 8; all of them when left out.
+        numbers: from 1; all of them when left out.
     """
-    from steelyard.bench.advice.claim_run import chosen
-    from steelyard.bench.advice.claims import judge_claim
+    from steelyard.bench.advice.claim_run import chosen, needs
+    from steelyard.bench.advice.claims import judge_claim, load_claims
     from steelyard.bench.advice.evidence import Evidence
     from steelyard.bench.evaluation.result import load
     from steelyard.cli.sweep import read_integers
@@ -92,9 +94,10 @@ def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
     asked = options or ClaimOptions()
     if not 0 < asked.margin < 100:
         raise UsageError(f"--margin takes points between 0 and 100, not {asked.margin:g}")
-    picked = chosen(numbers)
+    known = load_claims(asked.claims)
+    picked = chosen(numbers, known)
     dimensions = read_integers(asked.dims, "--dims") or DEFAULT_DIMENSIONS
-    result = load(asked.result) if asked.result else _run(picked, dimensions, asked)
+    result = load(asked.result) if asked.result else _run(needs(picked, known), dimensions, asked)
     evidence = Evidence(
         result=result,
         measure=asked.measure,
@@ -103,7 +106,7 @@ def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
         dimensions=dimensions,
         max_p95_ms=asked.max_p95_ms,
     )
-    findings = [judge_claim(number, evidence) for number in picked]
+    findings = [judge_claim(number, evidence, known) for number in picked]
     if asked.json:
         write_json([asdict(f) for f in findings])
     else:
@@ -111,8 +114,8 @@ def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
     return code_of(evidence.result.systems)
 
 
-def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOptions) -> Result:
-    from steelyard.bench.advice.claim_run import costed, needs, with_variants
+def _run(needed: frozenset[str], dimensions: tuple[int, ...], asked: ClaimOptions) -> Result:
+    from steelyard.bench.advice.claim_run import costed, with_variants
     from steelyard.bench.costing.costs import measure_costs, with_costs
     from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
     from steelyard.bench.evaluation.result import save
@@ -121,7 +124,6 @@ def _run(numbers: tuple[int, ...], dimensions: tuple[int, ...], asked: ClaimOpti
     from steelyard.measures.names import with_votes
     from steelyard.retrieval.resolve import read_systems
 
-    needed = needs(numbers)
     systems = read_systems(asked.systems or DEFAULT_SYSTEMS)
     instructions = read_lines(asked.instructions) if asked.instructions else ()
     nodes = with_variants(systems, needed, dimensions, instructions)

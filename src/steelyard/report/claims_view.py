@@ -15,7 +15,7 @@ def claim_blocks(findings: Sequence[Finding]) -> Iterator[Block]:
         yield Line(f"   Tested: {finding.tested}.")
         yield Line(f"   {finding.why}")
         yield from (Line(f"     {line}", "quiet") for line in finding.figures)
-        if finding.answer is Answer.OPEN:
+        if finding.answer in (Answer.OPEN, Answer.NOT_TESTED):
             yield Line(f"   Test it with systems and texts (--suite) of yours: {finding.command}")
     counts = {answer: sum(f.answer is answer for f in findings) for answer in Answer}
     tally = "; ".join(f"{answer}: {count}" for answer, count in counts.items() if count)

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from steelyard.bench.advice.claims import CLAIMS
+from steelyard.bench.advice.claims import Claims
 from steelyard.bench.evaluation.sweep import NONE, Axes, variants
 from steelyard.errors import UsageError
 from steelyard.retrieval.system import Reranked, Single, System
 
 
-def chosen(numbers: Sequence[int]) -> tuple[int, ...]:
+def chosen(numbers: Sequence[int], claims: Claims) -> tuple[int, ...]:
     """The claims that are asked, all of them where none is named.
 
     Raises:
         UsageError: there is no such claim.
     """
     for number in numbers:
-        if number not in CLAIMS:
-            raise UsageError(f"there is no claim {number}; they are numbered from 1 to {len(CLAIMS)}")
-    return tuple(dict.fromkeys(numbers)) or tuple(CLAIMS)
+        if number not in claims:
+            raise UsageError(f"there is no claim {number}; they are numbered from 1 to {len(claims)}")
+    return tuple(dict.fromkeys(numbers)) or tuple(claims)
 
 
-def needs(numbers: Iterable[int]) -> frozenset[str]:
+def needs(numbers: Iterable[int], claims: Claims) -> frozenset[str]:
     """What a run must have for these claims."""
-    return frozenset(need for number in numbers for need in CLAIMS[number].needs)
+    return frozenset(need for number in numbers for need in claims[number].needs)
 
 
 def with_variants(

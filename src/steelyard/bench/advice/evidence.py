@@ -1,4 +1,4 @@
-"""What a claim is tested on, and the three answers there are."""
+"""What a claim is tested on, and the answers there are."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Answer(StrEnum):
     HOLDS = "holds"
     FAILS = "does not hold"
     OPEN = "cannot be told"
+    NOT_TESTED = "not tested"
 
 
 @dataclass(frozen=True)
