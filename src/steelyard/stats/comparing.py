@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,20 +52,18 @@ class Table:
         names: of the systems.
         values: float64[s, n].
         clusters: of the queries.
-        bounded: whether all values lie between 0 and 1.
-        binary: whether all values are 0 or 1.
     """
 
     names: tuple[str, ...]
     values: Floats
     clusters: Clusters
 
-    @property
+    @cached_property
     def bounded(self) -> bool:
         """Whether every value lies between 0 and 1."""
         return bool(((self.values >= 0) & (self.values <= 1)).all())
 
-    @property
+    @cached_property
     def binary(self) -> bool:
         """Whether every value is 0 or 1."""
         return bool(((self.values == 0) | (self.values == 1)).all())

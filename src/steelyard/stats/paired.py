@@ -149,7 +149,7 @@ def _saddlepoint(rows: Floats) -> Floats:
         left = reached - (sizes * slope).sum(axis=1)
         step = left / np.maximum((sizes**2 * (1 - slope**2)).sum(axis=1), 1e-300)
         t = t + np.where(np.isfinite(step), np.maximum(step, 0.0), 0.0)
-        if (np.abs(step) <= 1e-9 * (t + 1e-12)).all():
+        if (np.abs(step) <= 1e-7 * (t + 1e-12)).all():
             break
     tilted = t[:, None] * sizes
     cumulant = (tilted + np.log1p(np.exp(-2 * tilted)) - np.log(2)).sum(axis=1)
