@@ -8,7 +8,7 @@ import pytest
 from bench_results import outcomes, result
 from scipy import stats
 
-from steelyard.bench.evaluation.external.mteb_folder import read_mteb
+from steelyard.bench.evaluation.external.mteb_folder import read_mteb, read_predictions
 from steelyard.bench.evaluation.external.trec_runs import read_runs
 from steelyard.bench.evaluation.judgement import judge
 from steelyard.bench.evaluation.over_suites import by_suite, over_suites
@@ -72,6 +72,21 @@ def test_a_folder_that_mteb_wrote_is_read_as_tasks():
         (values[pair.a], values[pair.b]), lambda a, b: (a - b).mean(), permutation_type="samples", n_resamples=10**5
     ).pvalue
     assert pair.p == pytest.approx(reference, abs=1e-12)  # 2 ** 8 assignments: both are exact
+
+
+def test_rankings_that_mteb_saved_are_judged_query_by_query(tmp_path):
+    """The form is that of mteb 2.26.24: model, subset, split, query, document, score."""
+    _, _, qrels = trec_files(tmp_path)
+    for name, right in (("m/good", 2.0), ("m/bad", 0.5)):
+        folder = tmp_path / name.replace("/", "_")
+        folder.mkdir()
+        queries = {f"q{i}": {f"d{i}": right, "z": 1.0} for i in range(40)}
+        content = {"mteb_model_meta": {"model_name": name, "revision": "1"}, "default": {"test": queries}}
+        (folder / "T_predictions.json").write_text(json.dumps(content))
+    found = read_predictions(tmp_path, qrels)
+    assert {s.name: sum(s.values["mrr"]) / 40 for s in found.systems} == {"m/good": 1.0, "m/bad": 0.5}
+    with pytest.raises(ResultError, match="prediction_folder"):
+        read_predictions(MTEB, qrels)
 
 
 def test_a_folder_of_something_else_says_what_was_looked_for(tmp_path):

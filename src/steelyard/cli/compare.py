@@ -27,7 +27,7 @@ class CompareOptions:
     Attributes:
         measure: the measure to judge by; the first of the result when left out.
         margin: points that a system may lose and still be no worse; 2 when left out.
-        qrels: the judgements that `trec:` runs are measured with, in TREC's form.
+        qrels: the judgements that `trec:` runs, or the predictions in a folder of mteb's, are measured with.
         lang: en or zh; that of your locale when left out.
         json: print one JSON document instead of the table.
     """
@@ -66,7 +66,7 @@ def compare(*results: str, options: CompareOptions | None = None) -> int:
 
 
 def _read(sources: Sequence[str], asked: CompareOptions) -> list[tuple[Result, list[str]]]:
-    from steelyard.bench.evaluation.external.mteb_folder import read_mteb
+    from steelyard.bench.evaluation.external.mteb_folder import read_mteb, read_predictions
     from steelyard.bench.evaluation.external.trec_runs import read_runs
     from steelyard.errors import UsageError
 
@@ -79,7 +79,8 @@ def _read(sources: Sequence[str], asked: CompareOptions) -> list[tuple[Result, l
         raise UsageError(f"{foreign[0]} is compared on its own; separate runs by commas, as in trec:RUN1,RUN2")
     (source,) = sources
     if source.startswith(MTEB):
-        return [(read_mteb(Path(source.removeprefix(MTEB)).expanduser()), [source])]
+        folder = Path(source.removeprefix(MTEB)).expanduser()
+        return [(read_predictions(folder, asked.qrels) if asked.qrels else read_mteb(folder), [source])]
     runs = [Path(p.strip()).expanduser() for p in source.removeprefix(TREC).split(",") if p.strip()]
     if not runs or asked.qrels is None:
         raise UsageError("run files are measured with judgements: steelyard compare trec:RUN1,RUN2 --qrels FILE")

@@ -13,11 +13,14 @@ from statistics import fmean
 from typing import Any
 
 from steelyard.bench.evaluation.external.made import result_of
+from steelyard.bench.evaluation.external.trec_runs import judged_rankings
 from steelyard.bench.evaluation.result import Result
 from steelyard.errors import ResultError
+from steelyard.types import Ranking, ranked
 
 MEASURE = "main_score"
 _META = "model_meta.json"
+_PREDICTED_BY = "mteb_model_meta"
 
 
 def read_mteb(folder: Path) -> Result:
@@ -43,6 +46,34 @@ def read_mteb(folder: Path) -> Result:
     values = {model: {MEASURE: {t: row[t] for t in tasks}} for model, row in scores.items()}
     note = f"mteb's results of {folder.name}: {len(tasks)} tasks, {len(scores)} models{left}. A task is the unit."
     return result_of(f"mteb:{folder.name}", tasks, values, note)
+
+
+def read_predictions(folder: Path, qrels: Path) -> Result:
+    """The rankings that mteb saved (``prediction_folder``), measured with qrels, query by query.
+
+    Raises:
+        ResultError: no predictions are there, or the models did not answer the same tasks.
+    """
+    found: dict[str, list[Ranking]] = {}
+    for path in sorted(folder.rglob("*_predictions.json")):
+        content = _read(path)
+        meta = content.pop(_PREDICTED_BY, None) if isinstance(content, dict) else None
+        if not isinstance(meta, dict):
+            raise ResultError(f"{path} is not a file of predictions as mteb 2 writes them")
+        found.setdefault(str(meta.get("model_name")), []).extend(_rankings(content, path))
+    if not found:
+        raise ResultError(f"mteb:{folder} holds no predictions; mteb saves them where prediction_folder is given")
+    return judged_rankings(found, qrels, f"mteb:{folder.name}", "Rankings that mteb saved")
+
+
+def _rankings(subsets: Mapping[str, Any], path: Path) -> Iterator[Ranking]:
+    try:
+        for splits in subsets.values():
+            for queries in splits.values():
+                for query, scores in queries.items():
+                    yield ranked(query, {document: float(score) for document, score in scores.items()})
+    except (AttributeError, TypeError, ValueError) as wrong:
+        raise ResultError(f"{path}: not subset, split, query, document and score ({wrong})") from None
 
 
 def _take(scores: dict[str, dict[str, float]], path: Path, task: str, score: float) -> None:

@@ -6,7 +6,7 @@ Hits are put in order by their scores, as trec_eval does; the rank column is not
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from steelyard.bench.evaluation.external.made import result_of
@@ -31,18 +31,35 @@ def read_runs(runs: Sequence[Path], qrels: Path) -> Result:
         ResultError: a file that cannot be read, or is not of its form; names file and line.
     """
     try:
-        judgements = _qrels(qrels)
-        evaluator = Evaluator(judgements, with_votes(USUAL_VOTES))
         rankings = {_name(path, runs): _run(path) for path in runs}
     except SuiteError as wrong:
         raise ResultError(str(wrong)) from None
-    values = {name: evaluator.evaluate(found) for name, found in rankings.items()}
+    return judged_rankings(rankings, qrels, f"trec:{qrels.name}", "Runs in TREC's form")
+
+
+def judged_rankings(rankings: Mapping[str, Sequence[Ranking]], qrels: Path, name: str, what: str) -> Result:
+    """Rankings of several systems measured with qrels.
+
+    Args:
+        rankings: system -> rankings; those of queries that the qrels do not answer are ignored.
+        qrels: in TREC's form.
+        name: of the result.
+        what: the rankings are, for its note.
+
+    Raises:
+        ResultError: the qrels cannot be read, or answer no query.
+    """
+    try:
+        judgements = _qrels(qrels)
+    except SuiteError as wrong:
+        raise ResultError(str(wrong)) from None
+    evaluator = Evaluator(judgements, with_votes(USUAL_VOTES))
+    values = {system: evaluator.evaluate(found) for system, found in rankings.items()}
     first = next(iter(values.values()))
     units = list(next(iter(first.values())))
     if not units:
         raise ResultError(f"{qrels} has no query with a relevant document")
-    note = f"Runs in TREC's form, judged by {qrels.name}: {len(units)} queries."
-    return result_of(f"trec:{qrels.name}", units, values, note, USUAL_VOTES)
+    return result_of(name, units, values, f"{what}, judged by {qrels.name}: {len(units)} queries.", USUAL_VOTES)
 
 
 def _name(path: Path, runs: Sequence[Path]) -> str:
