@@ -61,7 +61,7 @@ def test_commands_speak_chinese(capfd: pytest.CaptureFixture[str]) -> None:
     assert "无显著差异" in capfd.readouterr().out
     assert main(["advise", "published:a100-8x24", "--lang", "zh"]) == 0
     assert "选 " in capfd.readouterr().out
-    for command in ("weigh", "compare", "sweep", "costs", "advise", "doctor", "report"):
+    for command in ("weigh", "compare", "sweep", "costs", "advise", "doctor", "report", "features", "table"):
         assert command in COMMANDS
         assert main([command, "--help"]) == 0
         assert "--lang" in capfd.readouterr().out

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from steelyard.cli.codes import code_of
-from steelyard.cli.output import progress_bar, show, wording, write_json
+from steelyard.cli.output import Lang, progress_bar, show, wording, write_json
 from steelyard.cli.stored import choose
 
 
@@ -28,6 +28,7 @@ class FeatureOptions:
         seed: of folds and clusters.
         out: the result file; `results/features-FILE.json` when left out.
         cache: keep vectors for the next run.
+        lang: en or zh; that of your locale when left out.
         json: print the result document instead of the table.
     """
 
@@ -39,6 +40,7 @@ class FeatureOptions:
     seed: int = 20260
     out: Path | None = None
     cache: Annotated[bool, Parameter(negative="--no-cache")] = True
+    lang: Lang | None = None
     json: bool = False
 
 
@@ -74,11 +76,11 @@ def features(*systems: str, options: FeatureOptions | None = None) -> int:
         cache=VectorCache(default_cache_path()) if asked.cache else None,
         out=path,
     )
-    with progress_bar(quiet=asked.json) as watcher:
+    with progress_bar(quiet=asked.json, lang=asked.lang) as watcher:
         result = weigh_features(nodes, labelled, config, watcher)
     if asked.json:
         write_json(result)
     else:
-        w = wording(None)
+        w = wording(asked.lang)
         show([*feature_blocks(compose(result), w), Line(""), Line(w("hint.features", path=path))])
     return code_of(result.systems)

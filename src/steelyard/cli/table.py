@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from steelyard.cli.codes import code_of
 from steelyard.cli.costs import CostOptions
-from steelyard.cli.output import progress_bar, show, wording, write_json
+from steelyard.cli.output import Lang, progress_bar, show, wording, write_json
 
 if TYPE_CHECKING:
     from steelyard.bench.evaluation.result import Result
@@ -25,6 +25,7 @@ class TableOptions:
         suite: for systems that are weighed now.
         out: where their result is kept; `results/table-SUITE.json` when left out.
         cache: keep vectors and scores for the next run; timings never use it.
+        lang: en or zh; that of your locale when left out.
         json: print the results instead of the table.
         costs: how to measure costs.
     """
@@ -32,6 +33,7 @@ class TableOptions:
     suite: str = "zh-traps-mini"
     out: Path | None = None
     cache: Annotated[bool, Parameter(negative="--no-cache")] = True
+    lang: Lang | None = None
     json: bool = False
     costs: CostOptions = field(default_factory=CostOptions)
 
@@ -59,7 +61,7 @@ def table(*sources: str, options: TableOptions | None = None) -> int:
     if asked.json:
         write_json([r.model_dump(by_alias=True) for r in results])
     else:
-        show(published_blocks(results, wording(None)))
+        show(published_blocks(results, wording(asked.lang)))
     return code_of(s for r in results for s in r.systems)
 
 
@@ -76,7 +78,7 @@ def _measure(systems: list[str], asked: TableOptions) -> Result:
     config = asked.costs.config()
     suite = open_suite(asked.suite)
     cache = VectorCache(default_cache_path()) if asked.cache else None
-    with progress_bar(quiet=asked.json) as watcher:
+    with progress_bar(quiet=asked.json, lang=asked.lang) as watcher:
         result = weigh(nodes, suite, WeighConfig(measures=MEASURES, cache=cache), None, watcher)
         result = with_costs(result, measure_costs(nodes, suite, config, watcher))
     save(result, asked.out or Path("results") / f"table-{Path(suite.name).stem}.json")
