@@ -169,7 +169,7 @@ def test_a_suite_is_checked_like_its_file(tmp_path: Path) -> None:
 
 
 def test_malformed_or_missing_files(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no built-in trap suite and no file"):
+    with pytest.raises(UsageError, match="no built-in trap suite and no trap file"):
         check_traps(tmp_path / "none.jsonl")
     path = tmp_path / "bad.jsonl"
     path.write_text("{}")

@@ -165,7 +165,7 @@ def _lines(found: Gate) -> tuple[str, ...]:
         f"Top-1    {before:.1f} -> {after:.1f}: {change:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}, "
         f"p = {found.top1.p:.2f}, {found.top1.n} queries",
         *(
-            f"{v.measure:<9}{100 * v.difference:+.1f} points, {100 * v.low:+.1f} to {100 * v.high:+.1f}"
+            f"{v.measure:<10}{100 * v.difference:+.1f} points, {100 * v.low:+.1f} to {100 * v.high:+.1f}"
             for v in found.votes[1:]
         ),
         "accepted" if found.accepted else f"refused: {'; '.join(found.faults)}",
