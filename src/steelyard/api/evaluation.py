@@ -66,7 +66,7 @@ class Evaluation:
         from steelyard.report.terminal import print_blocks
 
         out = io.StringIO()
-        console = Console(file=out, width=_WIDTH, highlight=False)
+        console = Console(file=out, width=_WIDTH, highlight=False, force_jupyter=False)
         print_blocks(console, self._blocks())
         return out.getvalue().rstrip()
 
