@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from index_kit import fake_builder
 
+from index_kit import fake_builder
 from steelyard.errors import StoreError
 from steelyard.index.entry import Entry
 from steelyard.index.index import Index

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from index_kit import SYSTEMS, fake_builder, weighed
 
+from index_kit import SYSTEMS, fake_builder, weighed
 from steelyard.index.entry import Entry
 from steelyard.index.index import Index
 from steelyard.types import Document, Query, Ranking

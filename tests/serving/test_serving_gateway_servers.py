@@ -12,13 +12,13 @@ import httpx
 import numpy as np
 import pytest
 from serving_kit import Serve, recipe, reranker_recipe
-from upstream_kit import NAME, Asked, Bad, good, http, vectors
 
 from steelyard.models.recipe import Sources
 from steelyard.serving.gateway.service import GatewayConfig, gateway_service
 from steelyard.serving.gateway.upstreams import Retries
 from steelyard.serving.models import Wanted
 from steelyard.serving.settings import Behaviour, Limits
+from upstream_kit import NAME, Asked, Bad, good, http, vectors
 
 MODEL = recipe("fake", sources=Sources(huggingface=NAME))
 Behind = Callable[..., str]
