@@ -6,10 +6,10 @@ import pytest
 from retrieval_fakes import info
 
 from steelyard.engines.load import open_token_encoder
+from steelyard.engines.maxsim import MaxSimReranker, max_sim
 from steelyard.engines.protocol import Reranker
 from steelyard.errors import UsageError
 from steelyard.models.registry import load_recipe
-from steelyard.retrieval.maxsim import MaxSimReranker, max_sim
 from steelyard.types import Role
 
 

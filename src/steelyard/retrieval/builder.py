@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from steelyard.engines.backend_choice import BackendChoice
+from steelyard.engines.maxsim import MaxSimReranker
 from steelyard.engines.protocol import Encoder, Engine, Reranker, SparseEncoder
 from steelyard.engines.remote.openai import OpenAIConfig, OpenAIEncoder, OpenAIReranker
 from steelyard.models.recipe import Recipe
@@ -16,7 +17,6 @@ from steelyard.retrieval.engine_pool import EnginePool
 from steelyard.retrieval.fuse import FusedRetriever, FusePart
 from steelyard.retrieval.late import LateRetriever
 from steelyard.retrieval.lexical import BM25Retriever
-from steelyard.retrieval.maxsim import MaxSimReranker
 from steelyard.retrieval.protocol import Retriever
 from steelyard.retrieval.rerank import RerankedRetriever
 from steelyard.retrieval.shorten import ShortEncoder

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from steelyard.engines.maxsim import WORST
 from steelyard.engines.protocol import TokenEncoder
 from steelyard.errors import UsageError
-from steelyard.retrieval.maxsim import WORST
 from steelyard.retrieval.order import TieOrder
 from steelyard.retrieval.protocol import Progress, silent
 from steelyard.types import Document, Query, Ranking, Role, Scores, Vectors
@@ -24,7 +24,7 @@ _PRODUCTS_AT_ONCE = 4 << 20  # float64 values of one block of the product with s
 class LateRetriever:
     """Ranks every document by the mean over the query's tokens of the greatest cosine with one of its tokens.
 
-    The scores are those of :class:`steelyard.retrieval.maxsim.MaxSimReranker`, of which this is the whole. All
+    The scores are those of :class:`steelyard.engines.maxsim.MaxSimReranker`, of which this is the whole. All
     documents' token vectors are held, float32, up to ``most_bytes``; a larger suite is refused as soon as that is
     known.
 

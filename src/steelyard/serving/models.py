@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from steelyard.engines.load import open_encoder, open_reranker, open_token_encoder
+from steelyard.engines.maxsim import MaxSimReranker
 from steelyard.engines.packages import installed, package_file
 from steelyard.engines.protocol import Encoder, Reranker
 from steelyard.errors import UsageError
@@ -14,7 +15,6 @@ from steelyard.models.folder import recipe_at
 from steelyard.models.hub import find
 from steelyard.models.recipe import Recipe
 from steelyard.models.registry import load_recipe
-from steelyard.retrieval.maxsim import MaxSimReranker
 from steelyard.serving.local_service import Loaded
 from steelyard.serving.tokens import Codec, ModelCodec, NoCodec, TiktokenCodec
 
