@@ -156,6 +156,12 @@ def test_interval_and_test_never_contradict_each_other_and_mirror(
     assert math.isfinite(one.low)
 
 
+def test_no_difference_is_in_reach_of_a_handful_of_units() -> None:
+    verdict = judge(values({"a": [0.9, 0.1], "b": [0.5, 0.2]}), "ndcg@10", TWO_POINTS)
+    assert verdict.detectable is None
+    assert "no difference can be detected" in verdict.sentence
+
+
 def test_clusters_widen_what_only_looks_certain() -> None:
     rng = np.random.default_rng(6)
     effect = np.repeat(rng.normal(0.05, 0.2, 12), 20)

@@ -12,6 +12,7 @@ from steelyard.errors import DataError
 from steelyard.stats.clusters import design_effects
 from steelyard.stats.comparing import ByQuery, Rules, Table, compare, table_of
 from steelyard.stats.difference import PairedDifference
+from steelyard.stats.difference_interval import FEWEST_DIFFERING
 from steelyard.stats.groups import groups, letters
 from steelyard.stats.intervals import Interval, interval
 from steelyard.stats.planning import pilot_spread
@@ -157,7 +158,10 @@ def _best_first(table: Table) -> Table:
 
 def _detectable(comparisons: tuple[PairedDifference, ...], n: int, alpha: float) -> float | None:
     typical = pilot_spread(comparisons)
-    return None if typical is None else detectable(n, typical, alpha=alpha / len(comparisons))
+    if typical is None or n / typical.queries_a_unit < FEWEST_DIFFERING:
+        return None
+    found = detectable(n, typical, alpha=alpha / len(comparisons))
+    return None if found is None or (comparisons[0].points and found > 1) else found
 
 
 def _design_effect(table: Table) -> float:
