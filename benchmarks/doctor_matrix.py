@@ -22,6 +22,7 @@ import planted  # noqa: E402
 import torch  # noqa: E402
 
 from steelyard.doctor.case import Case  # noqa: E402
+from steelyard.doctor.depth import DEPTHS  # noqa: E402
 from steelyard.doctor.diagnose import diagnose  # noqa: E402
 from steelyard.doctor.finding import Diagnosis  # noqa: E402
 from steelyard.doctor.golden import shipped_golden  # noqa: E402
@@ -103,10 +104,12 @@ def rows(
     for name, (plant, wanted) in plants.items():
         started = time.process_time()
         target = Remembered(planted.Planted(folder, recipe, plant))
-        exact = diagnose(Case(target, recipe, reference, quick=quick or plant.dtype != "float32"))
-        golden = diagnose(Case(target, recipe, shipped, quick=True)) if shipped else None
-        figures = diagnose(Case(target, figured, quick=True))
-        alone = diagnose(Case(target, recipe, quick=True))
+        exact = diagnose(
+            Case(target, recipe, reference, depth=DEPTHS["quick" if quick or plant.dtype != "float32" else "normal"])
+        )
+        golden = diagnose(Case(target, recipe, shipped, depth=DEPTHS["quick"])) if shipped else None
+        figures = diagnose(Case(target, figured, depth=DEPTHS["quick"]))
+        alone = diagnose(Case(target, recipe, depth=DEPTHS["quick"]))
         took = f"{time.process_time() - started:6.1f} s"
         row = Row(model, name, wanted, exact, golden, figures, alone)
         print(took, row, file=sys.stderr, flush=True)

@@ -99,7 +99,7 @@ class Planted:
 
     def _ids(self, text: str) -> list[int]:
         ids = self._tokenizer.encode(text).ids
-        limit = self._plant.limit or 512
+        limit = self._plant.limit or self._recipe.max_tokens or 512
         ids = ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]]
         if self._plant.end == "missing":
             return ids[:-1]

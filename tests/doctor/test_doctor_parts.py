@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from steelyard.doctor.case import Case
 from steelyard.doctor.compare import top1
 from steelyard.doctor.diagnose import diagnose
+from steelyard.doctor.families import Coverage, Family
 from steelyard.doctor.finding import Confidence, Diagnosis, Fault, Finding, in_order
 from steelyard.doctor.golden import Golden, read_golden
 from steelyard.doctor.hypotheses import hypotheses
@@ -52,14 +53,14 @@ class Bag:
 
 
 def bag_recipe(**changes: object) -> Recipe:
-    facts = {"dimension": 64, "query_template": "{text}", "document_template": "{text}"}
+    facts = {"name": "bag", "dimension": 64, "query_template": "{text}", "document_template": "{text}"}
     return load_recipe("e5-small").model_copy(update=facts | changes)
 
 
 @pytest.mark.parametrize(
     ("target", "wanted"),
     [
-        (Bag(), "healthy"),
+        (Bag(), "long-texts"),  # it reads more than the recipe says, which is only possible
         (Bag(size=32), "another-model"),
         (Bag(limit=200), "silent-truncation"),
         (Bag(constant=True), "does-not-rank"),
@@ -86,11 +87,18 @@ def test_surer_findings_stand_first_and_each_fault_once(findings: list[Finding])
 
 @given(st.lists(FINDINGS, max_size=4))
 def test_the_exit_code_follows_the_surest_finding(findings: list[Finding]) -> None:
-    found = Diagnosis("t", "r", "", in_order(findings), ("one",))
+    coverage = tuple(Coverage(family, checked=True, detail="") for family in Family)
+    found = Diagnosis("t", "r", "", in_order(findings), ("one",), coverage)
     surest = max((f.sure for f in findings), default=Confidence.NOTE)
     wanted = {Confidence.NOTE: 0, Confidence.POSSIBLE: 10, Confidence.LIKELY: 9, Confidence.CERTAIN: 9}[surest]
     assert found.exit_code == wanted
-    assert found.as_json()["verdict"] == {0: "healthy", 9: "faulty", 10: "unclear"}[wanted]
+    assert found.as_json()["verdict"] == {0: "healthy", 9: "faulty", 10: "inconclusive"}[wanted]
+
+
+@pytest.mark.parametrize("family", Family)
+def test_a_family_that_was_not_checked_is_never_healthy(family: Family) -> None:
+    coverage = tuple(Coverage(f, checked=f is not family, detail="") for f in Family)
+    assert Diagnosis("t", "r", "", (), ("one",), coverage).verdict == "inconclusive"
 
 
 def test_where_nothing_was_checked_nothing_is_healthy() -> None:

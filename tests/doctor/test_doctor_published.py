@@ -12,10 +12,11 @@ from planted import E5, QWEN3, Plant, Planted, e5_recipe, minilm_recipe, qwen3_r
 from pydantic import ValidationError
 
 from steelyard.doctor.case import Case
+from steelyard.doctor.depth import DEPTHS
 from steelyard.doctor.diagnose import diagnose
 from steelyard.doctor.finding import Confidence, Diagnosis, Fault
 from steelyard.doctor.local import LocalReference
-from steelyard.doctor.published import check_published
+from steelyard.doctor.published import published_findings
 from steelyard.doctor.rerankers import RerankCase, check_published_scores
 from steelyard.doctor.target import Answer, Templates
 from steelyard.engines.checkpoint.rounded import write_rounded
@@ -53,7 +54,7 @@ def e5_known(e5: Path) -> Recipe:
 
 
 def of(plant: Plant, folder: Path, recipe: Recipe) -> list[str]:
-    found = check_published(Case(Silent(Planted(folder, recipe, plant)), recipe))
+    found = published_findings(Case(Silent(Planted(folder, recipe, plant)), recipe))
     return [f"{f.fault.value} {f.sure.name}" for f in found]
 
 
@@ -117,8 +118,8 @@ def test_real_weights_against_the_figures_of_their_card(plant: Plant, wanted: st
 def test_a_healthy_english_model_is_not_blamed_for_the_chinese_pairs(minilm: Recipe) -> None:
     recipe = minilm
     target = Planted(Path(str(recipe.sources.folder)), recipe, Plant())
-    bare = diagnose(Case(target, recipe.model_copy(update={"examples": ()}), quick=True, longest=64))
-    found = diagnose(Case(target, recipe, quick=True, longest=64))
+    bare = diagnose(Case(target, recipe.model_copy(update={"examples": ()}), depth=DEPTHS["quick"], longest=64))
+    found = diagnose(Case(target, recipe, depth=DEPTHS["quick"], longest=64))
     assert "does-not-rank" in [f.fault.value for f in bare.findings]
     assert (found.verdict, [f.fault.value for f in found.findings]) == ("healthy", ["as-published"])
     assert "published figures" in found.checks
@@ -127,7 +128,7 @@ def test_a_healthy_english_model_is_not_blamed_for_the_chinese_pairs(minilm: Rec
 
 def test_a_cause_goes_before_the_consequence(qwen3: Path, known: Recipe) -> None:
     target = Planted(qwen3, known, QWEN3["closing token doubled"][0])
-    found = diagnose(Case(target, known, quick=True, longest=64))
+    found = diagnose(Case(target, known, depth=DEPTHS["quick"], longest=64))
     faults = {f.fault: f.sure for f in found.faults}
     assert next(iter(faults)) is Fault.END_DOUBLED  # only possible by the count of tokens alone
     assert faults[Fault.UNLIKE_PUBLISHED] is faults[Fault.END_DOUBLED] is Confidence.LIKELY
@@ -137,10 +138,10 @@ def test_a_reference_that_was_packed_again_is_suspicious(qwen3: Path, known: Rec
     write_rounded(qwen3, 4, tmp_path)
     recipe = known.model_copy(update={"sources": Sources(folder=str(tmp_path))})
     target = Planted(qwen3, known, Plant())
-    (found,) = check_published(Case(target, known, LocalReference(recipe)))
+    (found,) = published_findings(Case(target, known, LocalReference(recipe)))
     assert (found.fault, found.sure) == (Fault.UNLIKE_PUBLISHED, Confidence.LIKELY)
     assert "the reference itself" in found.what
-    assert check_published(Case(target, known, LocalReference(known))) == []
+    assert published_findings(Case(target, known, LocalReference(known))) == []
 
 
 def test_another_instruction_cannot_be_asked_of_a_server_with_its_own() -> None:
@@ -154,7 +155,7 @@ def test_another_instruction_cannot_be_asked_of_a_server_with_its_own() -> None:
         def embed(self, texts: Sequence[str], role: Role | None, dimensions: int | None = None) -> Answer:
             raise AssertionError("nothing should be asked")
 
-    assert check_published(Case(Never(), recipe)) == []
+    assert published_findings(Case(Never(), recipe)) == []
 
 
 class Scoring:
@@ -234,6 +235,6 @@ def test_figures_have_the_shape_of_their_texts() -> None:
 
 def test_a_diagnosis_without_examples_is_as_before(qwen3: Path) -> None:
     recipe = qwen3_recipe(qwen3)
-    found: Diagnosis = diagnose(Case(Planted(qwen3, recipe, Plant()), recipe, quick=True, longest=64))
+    found: Diagnosis = diagnose(Case(Planted(qwen3, recipe, Plant()), recipe, depth=DEPTHS["quick"], longest=64))
     assert "published figures" not in found.checks
     assert "swapped templates" in found.skipped[0]

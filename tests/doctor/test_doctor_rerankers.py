@@ -61,8 +61,8 @@ def full(recipe: Recipe) -> Any:
 
 
 FAULTS = {
-    "healthy": (full, {}, "healthy"),
-    "healthy, prompt by the client": (lambda r: lambda q, d: q + d, {"templates": "client"}, "healthy"),
+    "healthy": (full, {}, "inconclusive"),
+    "healthy, prompt by the client": (lambda r: lambda q, d: q + d, {"templates": "client"}, "inconclusive"),
     "prompt missing": (lambda r: lambda q, d: q + d, {}, "reranker-template-missing"),
     "yes and no swapped": (full, {"swapped": True}, "yes-no-swapped"),
     "instruction missing": (
@@ -109,7 +109,7 @@ class Overlap:
 @pytest.mark.parametrize(
     ("target", "wanted"),
     [
-        (Overlap(), "healthy"),
+        (Overlap(), "inconclusive"),
         (Overlap(-1.0), "yes-no-swapped"),
         (Overlap(mixed=True), "order"),
         (Overlap(near=True), "batch-dependent"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from steelyard.doctor.depth import DEPTHS, Depth
 from steelyard.doctor.finding import Finding
 from steelyard.doctor.local import Reference
 from steelyard.doctor.target import Target
@@ -22,14 +23,14 @@ class Case:
         recipe: what it should be.
         reference: None where there is none; the checks by behaviour are made all the same.
         longest: tokens of the longest text that is sent.
-        quick: leave out what it costs, which asks for the vectors of 244 texts.
+        depth: how much is asked.
     """
 
     target: Target
     recipe: Recipe
     reference: Reference | None = None
     longest: int = 1024
-    quick: bool = False
+    depth: Depth = DEPTHS["normal"]
 
     def sent(self, texts: Sequence[str], role: Role) -> list[str]:
         """Texts as the target is to be sent them."""
@@ -40,5 +41,18 @@ class Case:
         return self.target.embed(self.sent(texts, role), role).vectors
 
 
-Check = Callable[[Case], list[Finding]]
-"""One question to a target; an empty list where all is well. Raises ``EndpointError`` where it cannot be asked."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a check found, and how fine it looked.
+
+    Attributes:
+        findings: none where all is well.
+        detail: to which resolution the families of the check are covered; empty where they are not.
+    """
+
+    findings: tuple[Finding, ...]
+    detail: str = ""
+
+
+Check = Callable[[Case], Outcome]
+"""One question to a target. Raises ``EndpointError`` where it cannot be asked."""

@@ -8,14 +8,18 @@ import numpy as np
 
 from steelyard.doctor.finding import Confidence, Fault, Finding
 from steelyard.doctor.local import Reference
+from steelyard.doctor.probes import DOCUMENTS, QUERIES
 from steelyard.doctor.ruler import Ruler
-from steelyard.engines.vectors import centred
+from steelyard.engines.vectors import centred, centred_cosines, normalised
 from steelyard.types import Vectors
+from steelyard.wording import Said, say
 
-_FLOAT32, _FLOAT16, _BFLOAT16 = 14.5, 10.3, 8.35
+_FLOAT32, _FLOAT16, SIXTEEN_BITS = 14.5, 10.3, 8.35
 """Bits from which a difference is at most what such numbers make."""
 _QUANTISED = 7.5
 """Bits below which it is more than any 16-bit path was seen to make."""
+_COMMON = 0.3
+"""Share of what differs that may be common to all texts where it is rounding of weights."""
 _NOTHING_LEFT = 2.5
 """Bits below which a model says nothing of itself any more."""
 _SHUFFLES = 999
@@ -56,18 +60,28 @@ def explain_difference(seen: Difference, reference: Reference) -> list[Finding]:
     """The finding, or a note, for a difference; empty where float32 alone makes it."""
     if Ruler().bits(seen.loss) >= _FLOAT32:
         return []
-    if reference.within > 0 and seen.loss <= reference.within:
-        return [_within(seen)]
     ruler = reference.ruler()
     bits = ruler.bits(seen.loss)
-    if bits >= _BFLOAT16:
+    if bits >= SIXTEEN_BITS:
         return [_sixteen_bits(seen, bits)]
+    is_structural = common_share(seen.found, seen.wanted) > _COMMON
+    if reference.within > 0 and reference.within / 6 <= seen.loss <= reference.within and not is_structural:
+        return [_within(seen)]
     if not same_model(seen.found, seen.wanted) or bits < _NOTHING_LEFT:
         return [_another(seen) if seen.knows_ways else _unlike(seen)]
     side = _one_side(seen)
     if side:
         return [side]
-    return [_quantised(seen, ruler, bits) if seen.knows_ways else _unlike(seen)]
+    if not seen.knows_ways:
+        return [_unlike(seen)]
+    return [_unexplained(seen) if is_structural else _quantised(seen, ruler, bits)]
+
+
+def common_share(found: Vectors, wanted: Vectors) -> float:
+    """Share of what differs that is the same in every text: rounding points another way in each, a fault one way."""
+    off = normalised(found).astype(np.float64) - normalised(wanted)
+    whole = float((off**2).sum(axis=1).mean())
+    return 0.0 if whole == 0 else float((off.mean(axis=0) ** 2).sum()) / whole
 
 
 def same_model(found: Vectors, wanted: Vectors) -> bool:
@@ -127,6 +141,32 @@ def _quantised(seen: Difference, ruler: Ruler, bits: float) -> Finding:
     )
     mend = "Serve the checkpoint in 16 bits, or weigh this one as the other system that it is"
     return Finding(Fault.QUANTISED, Confidence.LIKELY, what, evidence, mend)
+
+
+def _unexplained(seen: Difference) -> Finding:
+    """Where it shows, and that it is no rounding."""
+    share = common_share(seen.found, seen.wanted)
+    what = say("doctor_exact.unexplained", where=_where(seen))
+    told = say("doctor_exact.unexplained_seen", seen=str(seen), share=f"{share:.0%}", rounding=f"{_COMMON:.0%}")
+    return Finding(Fault.UNEXPLAINED, Confidence.LIKELY, what, told, say("doctor_exact.unexplained_mend"))
+
+
+def _where(seen: Difference) -> Said:
+    """The group of texts that carries nine tenths of the loss; else everywhere."""
+    lost = 1 - centred_cosines(seen.found, seen.wanted)
+    texts = (*QUERIES, *DOCUMENTS)
+    long = float(np.median([len(t) for t in texts]))
+    groups = {
+        "in_zh": [not t.isascii() for t in texts],
+        "in_en": [t.isascii() for t in texts],
+        "in_queries": [i < len(QUERIES) for i in range(len(texts))],
+        "in_documents": [i >= len(QUERIES) for i in range(len(texts))],
+        "in_long": [len(t) > long for t in texts],
+        "in_short": [len(t) <= long for t in texts],
+    }
+    whole = float(lost.sum()) or 1.0
+    key = next((k for k, g in groups.items() if float(lost[np.array(g)].sum()) > 0.9 * whole), "everywhere")
+    return say(f"doctor_exact.{key}")
 
 
 def _another(seen: Difference) -> Finding:

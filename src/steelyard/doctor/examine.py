@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from steelyard.doctor.case import Case
-from steelyard.doctor.diagnose import diagnose
+from steelyard.doctor.depth import DEPTHS, Mode
+from steelyard.doctor.diagnose import Tell, diagnose
 from steelyard.doctor.files import compare_files
 from steelyard.doctor.finding import Diagnosis, Fault, in_order
 from steelyard.doctor.golden import Golden, read_golden, shipped_golden
@@ -33,7 +34,8 @@ class Request:
         templates: who puts the templates on, for a server.
         key: bearer token.
         longest: tokens of the longest text that is sent.
-        quick: leave out what faults cost.
+        mode: how much is asked.
+        tell: told before each check.
     """
 
     target: str
@@ -43,7 +45,8 @@ class Request:
     templates: Templates = "client"
     key: str | None = None
     longest: int = 1024
-    quick: bool = False
+    mode: Mode = "normal"
+    tell: Tell = lambda *_: None
 
     @property
     def is_url(self) -> bool:
@@ -93,7 +96,9 @@ def _server(request: Request) -> Diagnosis:
     if recipe.kind == "reranker":
         reference = LocalRerankReference(str(request.reference)) if request.reference else None
         return diagnose_reranker(RerankCase(target, recipe, reference, request.longest))
-    return diagnose(Case(target, recipe, _reference(request, recipe), request.longest, request.quick))
+    return diagnose(
+        Case(target, recipe, _reference(request, recipe), request.longest, DEPTHS[request.mode]), tell=request.tell
+    )
 
 
 def _folder(request: Request) -> Diagnosis:
@@ -117,7 +122,7 @@ def _folder(request: Request) -> Diagnosis:
             raise
         return replace(by_files, skipped=(f"vectors: {wrong}",))
     right = _reference(request, recipe, own=folder)
-    seen = diagnose(Case(target, recipe, right, request.longest, request.quick), found)
+    seen = diagnose(Case(target, recipe, right, request.longest, DEPTHS[request.mode]), found, request.tell)
     return replace(seen, checks=("files", *seen.checks))
 
 

@@ -7,14 +7,27 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum, StrEnum
 from typing import Any, Literal
 
-SCHEMA = 2
+from steelyard.doctor.families import Coverage
+
+SCHEMA = 3
 """Version of the JSON document; grows when a field changes its meaning."""
 
 
 class Fault(StrEnum):
     """Everything that can be found, the cause before its consequences."""
 
+    NOT_FINITE = "not-finite"
+    ANSWER = "wrong-answer-shape"
+    REPLICAS = "replicas-differ"
+    RARE = "rare-wrong-answers"
+    UNSTABLE = "unstable-answers"
+    CROSSED = "crossed-answers"
+    CACHE = "cache-key"
     ORDER = "order"
+    DUPLICATES = "duplicates"
+    BATCH = "batch-dependent"
+    TEXT_CHANGED = "text-changed"
+    TOKENIZER = "wrong-tokenizer"
     ANOTHER_MODEL = "another-model"
     POOLING = "pooling"
     END_MISSING = "eos-missing"
@@ -26,15 +39,24 @@ class Fault(StrEnum):
     INSTRUCTION_DOUBLED = "instruction-doubled"
     RERANK_TEMPLATE_MISSING = "reranker-template-missing"
     YES_NO_SWAPPED = "yes-no-swapped"
-    BATCH = "batch-dependent"
+    LAYERS = "wrong-layers"
+    ACTIVATION = "wrong-activation"
+    POSITIONS = "wrong-positions"
+    SEGMENTS = "wrong-segments"
+    NORMS = "wrong-norms"
+    ATTENTION = "wrong-attention"
+    NUMBERS = "wrong-numbers"
     NOT_NORMALISED = "not-normalised"
     DIMENSIONS_REFUSED = "dimensions-refused"
     DIMENSIONS_IGNORED = "dimensions-ignored"
     DIMENSIONS_NOT_NORMALISED = "dimensions-not-normalised"
     DIMENSIONS_NOT_A_PREFIX = "dimensions-not-a-prefix"
+    ROUNDED = "rounded-numbers"
     TRUNCATION = "silent-truncation"
+    LONG_TEXTS = "long-texts"
     QUANTISED = "quantisation-loss"
     DTYPE = "dtype"
+    UNEXPLAINED = "unexplained-deviation"
     UNLIKE_REFERENCE = "unlike-reference"
     UNLIKE_PUBLISHED = "unlike-published"
     RANKS_WORSE = "ranks-worse"
@@ -105,8 +127,8 @@ class Finding:
     mend: str = ""
 
 
-Verdict = Literal["healthy", "faulty", "unclear"]
-EXIT_CODES: dict[Verdict, int] = {"healthy": 0, "faulty": 9, "unclear": 10}
+Verdict = Literal["healthy", "faulty", "inconclusive"]
+EXIT_CODES: dict[Verdict, int] = {"healthy": 0, "faulty": 9, "inconclusive": 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +141,11 @@ class Diagnosis:
         reference: where right vectors came from; empty where there were none.
         findings: see :func:`in_order`.
         checks: the checks that were made.
+        coverage: every family of faults, and to which resolution it was looked for; empty where nothing was run.
         skipped: the checks that could not be made, each with the reason.
         top1: share of the small suite's queries whose own document ranks first; None where nothing was ranked.
         cost: what all that is wrong costs together; None where right vectors are not known or nothing was ranked.
+        seconds: that the examination took.
     """
 
     target: str
@@ -129,9 +153,11 @@ class Diagnosis:
     reference: str
     findings: tuple[Finding, ...]
     checks: tuple[str, ...]
+    coverage: tuple[Coverage, ...] = ()
     skipped: tuple[str, ...] = ()
     top1: float | None = None
     cost: Cost | None = None
+    seconds: float = 0.0
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -140,10 +166,11 @@ class Diagnosis:
 
     @property
     def verdict(self) -> Verdict:
-        """Faulty where one is at least likely; unclear where all are only possible, or nothing could be checked."""
+        """Faulty where one is at least likely; healthy where none is possible and every family was checked."""
         if any(f.sure >= Confidence.LIKELY for f in self.findings):
             return "faulty"
-        return "unclear" if self.faults or not self.checks else "healthy"
+        is_whole = bool(self.coverage) and all(c.checked for c in self.coverage)
+        return "healthy" if is_whole and not self.faults else "inconclusive"
 
     @property
     def exit_code(self) -> int:
@@ -154,8 +181,10 @@ class Diagnosis:
         """A document of plain values."""
         findings = [asdict(f) | {"fault": f.fault.value, "sure": f.sure.name.lower()} for f in self.findings]
         values = {name: getattr(self, name) for name in self.__slots__}
+        coverage = [asdict(c) | {"family": c.family.value} for c in self.coverage]
         cost = None if self.cost is None else asdict(self.cost) | {"change": self.cost.change}
-        return {"schema": SCHEMA, "verdict": self.verdict, **values, "findings": findings, "cost": cost}
+        seen = {"schema": SCHEMA, "verdict": self.verdict}
+        return {**seen, **values, "findings": findings, "coverage": coverage, "cost": cost}
 
 
 def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:

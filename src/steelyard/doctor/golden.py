@@ -11,16 +11,19 @@ from typing import Any, get_args
 
 import numpy as np
 
-from steelyard.doctor.hypotheses import hypotheses
+from steelyard.doctor.hypotheses import hypotheses, simulations
 from steelyard.doctor.local import RIGHT, End, Way
 from steelyard.doctor.ruler import Ruler
+from steelyard.doctor.simulated import SIMULATED
 from steelyard.doctor.small_suite import Hits, small_suite
 from steelyard.errors import DataError, UsageError
 from steelyard.files import write_atomic
 from steelyard.models.recipe import Pooling, Recipe
 from steelyard.types import Vectors
 
-SCHEMA = 2
+SCHEMA = 3
+_READ = (2, 3)
+"""Files of schema 2 know no simulated ways and no model of rounding."""
 SHIPPED = Path(__file__).parent / "shipped"
 """Golden files of models whose weights come in packages, by the recipe's name."""
 Rows = Mapping[str, Vectors]
@@ -93,15 +96,21 @@ class Golden:
             for numbers, part in (("<f4", exact), ("<f2", rough)):
                 packed = {t: base64.b64encode(v.astype(numbers).tobytes()).decode() for t, v in part.items()}
                 if packed:
-                    yield {"pooling": way.pooling, "end": way.end, "numbers": numbers, "vectors": packed}
+                    yield {
+                        "pooling": way.pooling,
+                        "end": way.end,
+                        "simulated": way.simulated,
+                        "numbers": numbers,
+                        "vectors": packed,
+                    }
 
 
 def wanted_texts(recipe: Recipe) -> tuple[tuple[str, ...], dict[Way, tuple[str, ...]]]:
     """What a golden file of a recipe should know: the right texts, and for every way the texts to run that way."""
     (right, *_) = both = (*hypotheses(recipe, "client"), *hypotheses(recipe, "server"))
     texts: dict[Way, dict[str, None]] = {}
-    for one in both:
-        texts.setdefault(one.way, {}).update(dict.fromkeys((*one.queries, *one.documents)))
+    for one in (*both, *simulations(recipe, "client")):
+        texts.setdefault(one.way, {}).update(dict.fromkeys(one.texts))
     return (*right.queries, *right.documents), {way: tuple(some) for way, some in texts.items()}
 
 
@@ -113,8 +122,8 @@ def read_golden(path: Path) -> Golden:
     """
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema"] != SCHEMA:
-            raise ValueError(f"schema {content['schema']}, this version reads {SCHEMA}")
+        if content["schema"] not in _READ:
+            raise ValueError(f"schema {content['schema']}, this version reads {_READ}")
         rows: dict[Way, dict[str, Vectors]] = {}
         for group in content["rows"]:
             rows.setdefault(_way(group), {}).update(_vectors(group))
@@ -141,7 +150,10 @@ def shipped_golden(recipe: str) -> Golden | None:
 def _way(group: Any) -> Way:
     if group["pooling"] not in (None, *get_args(Pooling)) or group["end"] not in get_args(End):
         raise ValueError(f"a way of running that is not known: {group['pooling']}, {group['end']}")
-    return Way(group["pooling"], group["end"])
+    simulated = str(group.get("simulated", ""))
+    if simulated and simulated not in SIMULATED:
+        raise ValueError(f"a way of running that is not known: {simulated}")
+    return Way(group["pooling"], group["end"], simulated)
 
 
 def _vectors(group: Any) -> dict[str, Vectors]:

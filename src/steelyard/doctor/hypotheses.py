@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 from steelyard.doctor.finding import Fault
 from steelyard.doctor.local import RIGHT, Way
+from steelyard.doctor.near import CHANGES_OF_TEXT, near
 from steelyard.doctor.probes import DOCUMENTS, QUERIES
+from steelyard.doctor.simulated import PART, simulated
 from steelyard.doctor.target import Templates
 from steelyard.models.recipe import Pooling, Recipe
+from steelyard.wording import say
 
 Write = Callable[[str], str]
 _POOLINGS: dict[Pooling, str] = {
@@ -34,6 +37,7 @@ class RunVariant:
         queries: texts as the model would read them.
         documents: the same.
         way: how they would become vectors.
+        is_part: whether it is run for the places :data:`steelyard.doctor.simulated.PART` alone.
     """
 
     fault: Fault | None
@@ -42,6 +46,13 @@ class RunVariant:
     queries: tuple[str, ...]
     documents: tuple[str, ...]
     way: Way = RIGHT
+    is_part: bool = False
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What is read, queries first; a part of it where only a part is run."""
+        both = (self.queries, self.documents)
+        return tuple(some[i] for some in both for i in (PART if self.is_part else range(len(some))))
 
 
 def hypotheses(recipe: Recipe, templates: Templates) -> tuple[RunVariant, ...]:
@@ -61,6 +72,23 @@ def hypotheses(recipe: Recipe, templates: Templates) -> tuple[RunVariant, ...]:
         if key not in seen:
             seen.add(key)
             found.append(one)
+    return tuple(found)
+
+
+def simulations(recipe: Recipe, templates: Templates) -> tuple[RunVariant, ...]:
+    """The ways inside a trunk, and templates and texts that are nearly right; all of them for a part of the texts."""
+    right = _made(recipe, None, "as the recipe says", "", recipe.render_query, recipe.render_document)
+    found = []
+    for name, way in simulated(recipe).items():
+        pooled = way.fault is Fault.POOLING
+        fix = say("doctor_ways.fix_pooling", pooling=recipe.pooling) if pooled else say("doctor_ways.fix")
+        texts, how = (right.queries, right.documents), Way(simulated=name)
+        found.append(RunVariant(way.fault, say(f"doctor_ways.{name}"), fix, *texts, how, is_part=True))
+    for name, queries, documents in near(recipe):
+        what = say("doctor_ways.near_template", said=say(f"doctor_near.{name}"))
+        fix = say("doctor_ways.near_fix")
+        fault = Fault.TEXT_CHANGED if name in CHANGES_OF_TEXT else Fault.TEMPLATE_WRONG
+        found.append(RunVariant(fault, what, fix, queries, documents, is_part=True))
     return tuple(found)
 
 

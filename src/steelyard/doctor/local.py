@@ -13,6 +13,7 @@ import numpy as np
 from steelyard.doctor.compare import loss
 from steelyard.doctor.probes import DOCUMENTS, QUERIES
 from steelyard.doctor.ruler import MEASURED_AT, Ruler, measured
+from steelyard.doctor.simulated import SIMULATED
 from steelyard.doctor.small_suite import Hits, hits, small_suite
 from steelyard.doctor.target import Answer, Templates
 from steelyard.engines.checkpoint.info import expect_packages
@@ -20,6 +21,7 @@ from steelyard.engines.checkpoint.location import locate
 from steelyard.engines.checkpoint.reading import Reading
 from steelyard.engines.checkpoint.rounded import small_enough, write_rounded
 from steelyard.engines.checkpoint.tokenizer import Ids
+from steelyard.engines.checkpoint.trunk_change import SimulatedPooling
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.render import render
 from steelyard.engines.torch.config import TorchConfig
@@ -30,6 +32,7 @@ from steelyard.types import Role, Vectors
 
 if TYPE_CHECKING:
     from steelyard.engines.torch.runner import Runner
+    from steelyard.engines.torch.simulate import Simulator
 
 End = Literal["right", "missing", "doubled", "bare"]
 """What closes a text: as the recipe says, nothing, the end token twice, or no special token at either side."""
@@ -42,10 +45,12 @@ class Way:
     Attributes:
         pooling: None for the recipe's.
         end: what closes the text.
+        simulated: one of :data:`steelyard.doctor.simulated.SIMULATED`; empty for none.
     """
 
     pooling: Pooling | None = None
     end: End = "right"
+    simulated: str = ""
 
 
 RIGHT = Way()
@@ -94,6 +99,7 @@ class LocalReference:
         self._runner: Lazy[Runner] = Lazy(lambda: self._load(self._folder))
         self._ruler: Lazy[Ruler] = Lazy(self._measure)
         self._known: dict[tuple[str, Way], Vectors] = {}
+        self._simulator: Lazy[Simulator] = Lazy(self._open_simulator)
 
     def vectors(self, texts: Sequence[str], way: Way = RIGHT) -> Vectors | None:
         """See :class:`Reference`."""
@@ -102,9 +108,23 @@ class LocalReference:
         if not all(rows):
             return None
         if rows:
-            found = self._run(self._runner.get(), rows, way.pooling or self._recipe.pooling)
+            found = self._simulated(rows, way.simulated) if way.simulated else self._pooled(rows, way)
             self._known |= {(t, way): row for t, row in zip(new, found, strict=True)}
         return np.stack([self._known[t, way] for t in texts])
+
+    def _pooled(self, rows: list[Ids], way: Way) -> Vectors:
+        return self._run(self._runner.get(), rows, way.pooling or self._recipe.pooling)
+
+    def _simulated(self, rows: list[Ids], name: str) -> Vectors:
+        way = SIMULATED[name]
+        right: SimulatedPooling = "mean" if self._recipe.pooling == "none" else self._recipe.pooling
+        found = self._simulator.get().pooled(rows, way.pooling or right, way.change)
+        return normalised(found) if self._recipe.normalise else found
+
+    def _open_simulator(self) -> Simulator:
+        from steelyard.engines.torch.simulate import Simulator
+
+        return Simulator(self._folder, self._recipe.architecture)
 
     def _ids(self, text: str, end: End) -> Ids:
         vocabulary = self._reading.vocabulary

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard.doctor.case import Case
+from steelyard.doctor.case import Case, Outcome
 from steelyard.doctor.finding import Confidence, Fault, Finding
 from steelyard.doctor.local import Reference
 from steelyard.doctor.target import Templates
 from steelyard.engines.vectors import normalised
 from steelyard.models.recipe import Example, Recipe
 from steelyard.types import Role, Vectors
+from steelyard.wording import say
 
 Figures = NDArray[np.float64]
 """float64[queries, documents]"""
@@ -68,7 +69,15 @@ def farthest(examples: Sequence[Example], figures: Iterable[Figures]) -> Distanc
     return max(found, key=lambda d: d.share)
 
 
-def check_published(case: Case) -> list[Finding]:
+def check_published(case: Case) -> Outcome:
+    """:func:`published_findings`, which cover a family only where the target's own figures come out."""
+    found = published_findings(case)
+    note = next((f for f in found if f.fault is Fault.AS_PUBLISHED), None)
+    within = min((e.within for e in case.recipe.examples), default=0.0)
+    return Outcome(tuple(found), say("doctor_resolution.published", off=within) if note else "")
+
+
+def published_findings(case: Case) -> list[Finding]:
     """Whether the published similarities come out; of the reference where one can say, which is what else is trusted.
 
     Nothing is found for a recipe that has none, or none that the target can be asked.

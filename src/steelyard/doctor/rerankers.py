@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steelyard.doctor.cost import check_cost, cost
+from steelyard.doctor.families import Coverage, Family
 from steelyard.doctor.finding import Confidence, Diagnosis, Fault, Finding, in_order
 from steelyard.doctor.probes import DOCUMENTS, PAIRS
 from steelyard.doctor.published import Distance, as_published, farthest, named, of_the_reference, unlike_published
@@ -19,6 +20,7 @@ from steelyard.doctor.truncation import ROOM, TAIL, Words, end_of_reading, long_
 from steelyard.engines.protocol import Reranker
 from steelyard.models.recipe import Example, Recipe
 from steelyard.types import Scores
+from steelyard.wording import say
 
 _QUERIES = 6
 _EQUAL = 0.01
@@ -123,8 +125,26 @@ def diagnose_reranker(case: RerankCase, before: Sequence[Finding] = ()) -> Diagn
     skipped = () if case.reference else ("right scores: give --reference with the folder of the same checkpoint",)
     name = case.reference.name if case.reference else ""
     return Diagnosis(
-        case.target.name, case.recipe.name, name, in_order(findings), tuple(checks), skipped, float(first.mean()), price
+        case.target.name,
+        case.recipe.name,
+        name,
+        in_order(findings),
+        tuple(checks),
+        _coverage(case, findings),
+        skipped,
+        float(first.mean()),
+        price,
     )
+
+
+def _coverage(case: RerankCase, findings: Sequence[Finding]) -> tuple[Coverage, ...]:
+    """What the checks of a reranker tell; texts that must differ and repeats are not asked of it yet."""
+    is_known = case.reference is not None or any(f.fault is Fault.AS_PUBLISHED for f in findings)
+    exact, none = say("doctor_resolution.exact", off=_EQUAL), say("doctor_resolution.none")
+    found = [Coverage(f, checked=False, detail="") for f in (Family.TEXTS, Family.REPEATS)]
+    found += [Coverage(f, is_known, exact if is_known else none) for f in (Family.TEMPLATES, Family.WEIGHTS)]
+    lengths = Coverage(Family.LENGTHS, checked=True, detail=say("doctor_resolution.lengths", words=case.longest))
+    return (*found, Coverage(Family.BATCHES, checked=True, detail=""), lengths)
 
 
 def check_published_scores(case: RerankCase) -> list[Finding]:

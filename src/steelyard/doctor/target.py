@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from steelyard.wire.answer import AnswerError
 from steelyard.wire.embeddings import MODELS_PATH, PATH, embeddings_request, listed_models, read_embeddings
 
 _RETRY = RetryPolicy(attempts=3, patience=30)
+_CONNECTIONS = 16
+"""As many as clients ask at the same time."""
 
 Templates = Literal["client", "server"]
 """Who puts the templates on."""
@@ -45,6 +47,18 @@ class RefusedError(EndpointError):
     """The target refused the request (a status of 400 to 499 other than 401, 403, 404, 429)."""
 
 
+class WrongAnswerError(EndpointError):
+    """The target answered what cannot be right: another shape, too few vectors, numbers that are none.
+
+    Attributes:
+        is_finite: whether it is a matter of shape; False where numbers are NaN, infinite or null.
+    """
+
+    def __init__(self, message: str, *, is_finite: bool = True) -> None:
+        super().__init__(message)
+        self.is_finite = is_finite
+
+
 class Target(Protocol):
     """Something that embeds."""
 
@@ -61,6 +75,7 @@ class Target(Protocol):
 
         Raises:
             RefusedError: it says no.
+            WrongAnswerError: it answers what cannot be right.
             EndpointError: it cannot be asked.
         """
 
@@ -111,7 +126,9 @@ class ServerTarget:
         self._config = config
         self.name = config.url
         self.templates: Templates = config.templates
-        self._endpoint = Endpoint(config.url.rstrip("/"), config.key, EndpointLimits(config.timeout, 4, retry=_RETRY))
+        self._endpoint = Endpoint(
+            config.url.rstrip("/"), config.key, EndpointLimits(config.timeout, _CONNECTIONS, retry=_RETRY)
+        )
         self._reranker = RerankClient(self._endpoint, config.model)
 
     def embed(self, texts: Sequence[str], role: Role | None, dimensions: int | None = None) -> Answer:
@@ -121,9 +138,11 @@ class ServerTarget:
         with _refusals():
             answer = self._endpoint.post(body, PATH)
         try:
+            _expect_numbers(answer)
             read = read_embeddings(answer, len(texts))
         except AnswerError as wrong:
-            raise self._endpoint.wrong(wrong, PATH) from None
+            is_finite = not any(w in wrong.what for w in ("finite", "None"))
+            raise WrongAnswerError(str(self._endpoint.wrong(wrong, PATH)), is_finite=is_finite) from None
         return Answer(read.vectors, read.listed, read.tokens)
 
     def rerank(self, query: str, documents: Sequence[str]) -> Scores:
@@ -134,6 +153,17 @@ class ServerTarget:
     def close(self) -> None:
         """Closes the connections."""
         self._endpoint.close()
+
+
+def _expect_numbers(answer: Any) -> None:
+    """Refuses texts in place of numbers, which some clients read and others do not."""
+    data = answer.get("data") if isinstance(answer, dict) else None
+    for place, item in enumerate(data if isinstance(data, list) else []):
+        row = item.get("embedding") if isinstance(item, dict) else None
+        if isinstance(row, list) and any(v is None for v in row):
+            raise AnswerError("gave null in place of a number, which is not finite", index=place)
+        if isinstance(row, list) and any(not isinstance(v, int | float) for v in row):
+            raise AnswerError("gave texts in place of numbers", index=place)
 
 
 @contextmanager

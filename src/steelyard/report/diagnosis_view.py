@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from steelyard.doctor.families import Coverage
 from steelyard.doctor.finding import Diagnosis, Finding
 from steelyard.report.table import COUNT, Block, Entry, Line, make_table
 from steelyard.wording.numbers import CHANGE, POINTS
@@ -22,10 +23,16 @@ def diagnosis_blocks(found: Diagnosis, w: Wording) -> Iterator[Block]:
     )
     if found.findings:
         yield make_table("findings", enumerate(found.findings, 1), entries, w)
-    yield from (Line(w("diagnosis.skipped", check=one)) for one in found.skipped)
+    yield from (Line(w("diagnosis.skipped", check=one)) for one in ([] if found.coverage else found.skipped))
+    yield from (Line(_covered(c, w)) for c in found.coverage)
     yield Line(w.paragraph(w(f"diagnosis.{found.verdict}"), w("diagnosis.checks", count=len(found.checks))), "strong")
     if found.top1 is not None:
         yield Line(_cost(found, found.top1, w))
+
+
+def _covered(one: Coverage, w: Wording) -> str:
+    key = "doctor_family.checked" if one.checked else "doctor_family.open"
+    return w(key, family=w(f"doctor_family.{one.family.value}"), detail=one.detail)
 
 
 def _told(f: Finding, w: Wording) -> str:
