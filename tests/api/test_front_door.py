@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 import steelyard as sy
+from steelyard.bench.costing.costs import CostConfig
+from steelyard.bench.costing.worker import Plan
 from steelyard.errors import DataError, UsageError
 from steelyard.suites.suite import Suite
 from steelyard.types import Ranking
@@ -185,3 +187,18 @@ def test_a_retriever_of_ones_own_is_used_as_it_is(suite: Suite) -> None:
     (system,) = sy.evaluate([Last()], suite, cache=False).result.systems
     assert system.error == ""
     assert {hit.id for hits in system.top for hit in hits} == {suite.documents[-1].id}
+
+
+def test_a_sweep_and_a_reranker_run(suite: Suite) -> None:
+    swept = sy.sweep("use-multilingual", suite, sy.Axes(dimensions=(64,)))
+    assert names(swept) == ["use-multilingual", "use-multilingual[dim=64]"]
+    near, far = sy.load_reranker("maxsim:e5-small").score("苹果", ["apple", "月亮"])
+    assert near > far
+
+
+def test_costs_are_measured_and_advised_on(suite: Suite) -> None:
+    config = CostConfig(rounds=1, plan=Plan(seconds=0.02), texts=16, cold=False)
+    costed = sy.costs(["bm25"], suite, config)
+    found = sy.add_costs(sy.evaluate(["bm25"], suite, cache=False), costed)
+    assert found.result.systems[0].costs == costed[0].record
+    assert sy.advise(found, "edge").scenario.name == "edge"
