@@ -85,7 +85,7 @@ def test_ctrl_c_keeps_what_was_finished_and_the_next_run_goes_on(tmp_path: Path,
     command = [sys.executable, "-m", "steelyard", "weigh", "bm25", hanging, *SUITE]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    while "weighing 2/2" not in process.stderr.readline():
+    while "2/2: " not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 130

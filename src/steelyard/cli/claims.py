@@ -12,7 +12,7 @@ from steelyard.cli.codes import code_of
 from steelyard.cli.costs import CostOptions
 from steelyard.cli.output import progress_bar, show, write_json
 from steelyard.cli.reading import ReadingOptions
-from steelyard.cli.stored import choose
+from steelyard.cli.stored import choose, tell
 
 if TYPE_CHECKING:
     from steelyard.bench.evaluation.result import Result
@@ -116,13 +116,14 @@ def claims(*numbers: int, options: ClaimOptions | None = None) -> int:
 
 def _run(needed: frozenset[str], dimensions: tuple[int, ...], asked: ClaimOptions) -> Result:
     from steelyard.bench.advice.claim_run import costed, with_variants
-    from steelyard.bench.costing.costs import measure_costs, with_costs
+    from steelyard.bench.costing.costs import expected, measure_costs, with_costs
     from steelyard.bench.evaluation.cache import VectorCache, default_cache_path
     from steelyard.bench.evaluation.result import save
     from steelyard.bench.evaluation.runner import WeighConfig, weigh
     from steelyard.cli.sweep import read_lines
     from steelyard.measures.names import with_votes
     from steelyard.retrieval.resolve import read_systems
+    from steelyard.wording.words import say
 
     systems = read_systems(asked.systems or DEFAULT_SYSTEMS)
     instructions = read_lines(asked.instructions) if asked.instructions else ()
@@ -132,6 +133,11 @@ def _run(needed: frozenset[str], dimensions: tuple[int, ...], asked: ClaimOption
     path = choose(asked.out, "claims-", suite, [str(n) for n in nodes]).path
     measures = with_votes((asked.measure, *suite.votes))
     cache = VectorCache(default_cache_path()) if asked.cache else None
+    if not asked.json:
+        begin = {"systems": len(nodes), "queries": len(suite.queries)}
+        held = cache.stats().entries if cache else 0
+        lines = [say("progress.claims_begin", documents=len(suite.documents), entries=held, **begin)]
+        tell([*lines, *([expected(costed(systems, nodes), costs)] if "costs" in needed else [])], None)
     with progress_bar(quiet=asked.json) as watcher:
         result = weigh(nodes, suite, WeighConfig(measures=measures, cache=cache), None, watcher)
         if "costs" in needed:

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from steelyard.cli.codes import code_of
 from steelyard.cli.output import Lang, progress_bar, show, wording, write_json
 from steelyard.cli.reading import ReadingOptions
+from steelyard.cli.stored import tell
 
 if TYPE_CHECKING:
     from steelyard.bench.costing.costs import CostConfig
@@ -86,7 +87,7 @@ def costs(
         lang: en or zh; that of your locale when left out.
         json: print one JSON document instead of tables.
     """
-    from steelyard.bench.costing.costs import measure_costs, with_costs
+    from steelyard.bench.costing.costs import expected, measure_costs, with_costs
     from steelyard.bench.evaluation.result import load, save
     from steelyard.errors import UsageError
     from steelyard.report.costs import cost_blocks
@@ -99,6 +100,8 @@ def costs(
     if not asked:
         raise UsageError("name one system or more, e.g. steelyard costs e5-small bm25, or a result with --into FILE")
     nodes = read_systems(asked)
+    if not json:
+        tell([expected(nodes, config)], lang)
     with progress_bar(quiet=json, lang=lang) as watcher:
         costed = measure_costs(nodes, (reading or ReadingOptions()).open(suite), config, watcher)
     if stored and into:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -71,12 +72,14 @@ def progress_bar(*, quiet: bool, lang: Lang | None = None) -> Iterator[Watcher]:
 class _Bars:
     """Draws a run with rich: one bar for the systems, one for the stage of the current system."""
 
-    def __init__(self, progress: object, err: Console, w: Wording) -> None:
+    def __init__(self, progress: object, err: Console, w: Wording, clock: Callable[[], float] = time.monotonic) -> None:
         from rich.progress import Progress
 
         if not isinstance(progress, Progress):
             raise TypeError("a rich Progress is needed")
         self._progress = progress
+        self._clock = clock
+        self._began = clock()
         self._err = err
         self._w = w
         self._systems = progress.add_task("systems", total=None)
@@ -84,9 +87,21 @@ class _Bars:
 
     def system(self, name: str, number: int, total: int) -> None:
         """A system begins."""
-        self._progress.update(self._systems, total=total, completed=number - 1, description=_plain(name))
+        told = self._told(name, number, total)
+        self._progress.update(self._systems, total=total, completed=number - 1, description=_plain(told))
         if not self._err.is_terminal:
-            self._err.print(self._w("text.weighing", number=number, total=total, name=name), markup=False)
+            self._err.print(told, markup=False, soft_wrap=True)
+
+    def _told(self, name: str, number: int, total: int) -> str:
+        """Which one begins, and about how long the rest takes if it goes on like this."""
+        from steelyard.wording.duration import duration
+
+        told = {"number": number, "total": total, "name": name}
+        if number < 2:
+            self._began = self._clock()
+            return self._w("progress.system", **told)
+        left = (self._clock() - self._began) / (number - 1) * (total - number + 1)
+        return self._w("progress.left", time=duration(left), **told)
 
     def step(self, stage: str, done: int, total: int) -> None:
         """A stage goes on."""

@@ -43,7 +43,7 @@ def choose(out: Path | None, kind: str, texts: Texts, systems: Sequence[str], la
         stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in texts.name)
         file = choose_file(kind + stem, texts.checksum, systems)
     if file.note:
-        _tell([file.note], lang)
+        tell([file.note], lang)
     return file
 
 
@@ -85,7 +85,7 @@ def _load(sources: Sequence[str], example: str, lang: Lang | None, *, quiet: boo
         raise UsageError(f"name one result file or more, e.g. {example}{known}")
     results = [load(s) for s in sources]
     if not quiet:
-        _tell([line for s, r in zip(sources, results, strict=True) for line in described(s, r)], lang)
+        tell([line for s, r in zip(sources, results, strict=True) for line in described(s, r)], lang)
     return results
 
 
@@ -102,7 +102,8 @@ def read_margin(points: float | None) -> float | None:
     return None if points is None else points / 100
 
 
-def _tell(lines: Sequence[str], lang: Lang | None) -> None:
+def tell(lines: Sequence[str], lang: Lang | None) -> None:
+    """Lines on standard error, in the reader's language."""
     err, w = console(stderr=True), wording(lang)
     for line in lines:
         err.print(w.of(line), markup=False, soft_wrap=True)

@@ -64,7 +64,7 @@ def show(name: str, *, examples: int = 2, json: bool = False, reading: ReadingOp
     if name.partition(":")[0] in LABELLED:
         _show_labelled(name, examples, json=json)
         return 0
-    suite = (reading or ReadingOptions()).open(name)
+    suite = (reading or ReadingOptions()).read(name)
     findings = remarks(suite)
     if json:
         write_json(_summary(suite) | {"findings": list(findings)})
@@ -108,7 +108,7 @@ def check(file: str, *, json: bool = False, reading: ReadingOptions | None = Non
 def _check_texts(file: str, reading: ReadingOptions, *, json: bool) -> int:
     from steelyard.suites.audit import remarks
 
-    suite = reading.open(file)
+    suite = reading.read(file)
     found = remarks(suite)
     if json:
         write_json(_summary(suite) | {"findings": list(found)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from steelyard.retrieval.quantised import Precision, QuantisedIndex
 from steelyard.types import Document, Query, Ranking, Role, Vectors
 
 _TEXTS_A_CALL = 256
+_CHARACTERS_A_CALL = 200_000
+"""So that the progress of long texts is seen text by text."""
 
 
 class DenseRetriever:
@@ -64,9 +66,8 @@ class DenseRetriever:
         stage = "search" if role is Role.QUERY else "index"
         instruction = self._instruction if role is Role.QUERY else None
         rows = np.zeros((0, 0), dtype=np.float32)
-        for start in range(0, len(texts), _TEXTS_A_CALL):
-            part = self.encoder.encode(texts[start : start + _TEXTS_A_CALL], role, instruction)
-            part = self._cut(part)
+        for start, stop in calls([len(t) for t in texts]):
+            part = self._cut(self.encoder.encode(texts[start:stop], role, instruction))
             if start == 0:
                 rows = np.empty((len(texts), part.shape[1]), dtype=np.float32)
             rows[start : start + len(part)] = part
@@ -78,3 +79,15 @@ class DenseRetriever:
             model = self.encoder.info.model
             raise UsageError(f"{model} gives {rows.shape[1]} dimensions; {self.dimension} cannot be cut from them")
         return cut(rows, self.dimension)
+
+
+def calls(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """(start, stop) of texts that are encoded together: few enough, and not too many characters, one text at least."""
+    start, characters = 0, 0
+    for i, length in enumerate(lengths):
+        if i > start and (i - start == _TEXTS_A_CALL or characters + length > _CHARACTERS_A_CALL):
+            yield start, i
+            start, characters = i, 0
+        characters += length
+    if start < len(lengths):
+        yield start, len(lengths)

@@ -27,6 +27,7 @@ from steelyard.retrieval.expression import Leaf, Node
 from steelyard.retrieval.resolve import read_systems
 from steelyard.retrieval.system import Single, System
 from steelyard.suites.suite import Suite
+from steelyard.wording.duration import duration
 from steelyard.wording.words import say
 
 Event = dict[str, Any]
@@ -59,6 +60,14 @@ class CostConfig:
     share: bool = True
     price: Price | None = None
     timeout: float = 3600.0
+
+
+def expected(systems: Sequence[Node], config: CostConfig) -> str:
+    """What measuring takes at the least, for the reader before it begins."""
+    plan, count = config.plan, len(set(stand_ins(systems).values())) if config.share else len(systems)
+    each = plan.seconds * (2 + len(plan.batches) + len(plan.lengths))
+    least = duration(count * config.rounds * each)
+    return say("progress.costs_begin", systems=count, rounds=config.rounds, time=least, texts=config.texts)
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,8 @@ def measure_costs(
     for number in range(config.rounds):
         gflops.append(float(run(Job(kind="gemm"))[0]["gflops"]))
         for place, name in enumerate(taken, 1):
-            watching.system(name, place, len(taken))
+            told = say("progress.costs", system=name, round=number + 1, rounds=config.rounds)
+            watching.system(told, number * len(taken) + place, config.rounds * len(taken))
             watching.step(f"costs, round {number + 1}", number, config.rounds)
             if name not in wrong:
                 job = Job(kind="costs", system=name, queries=queries, documents=documents, plan=config.plan)
