@@ -27,4 +27,4 @@ def test_the_time_left_is_told_from_the_second_on(monkeypatch):
 
 def test_durations_are_as_coarse_as_estimates_are():
     assert [str(duration(s)) for s in (0, 40, 100, 3_500, 3_900)] == ["1 s", "40 s", "2 min", "58 min", "1 h 5 min"]
-    assert load_wording("zh").of(duration(3_900)) == "1 小时 5 分钟"
+    assert load_wording("zh").of(duration(3_900)) == "1 小时 5分钟"

@@ -62,7 +62,7 @@ class CostConfig:
     timeout: float = 3600.0
 
 
-def expected(systems: Sequence[Node], config: CostConfig) -> str:
+def expected(systems: Sequence[System], config: CostConfig) -> str:
     """What measuring takes at the least, for the reader before it begins."""
     plan, count = config.plan, len(set(stand_ins(systems).values())) if config.share else len(systems)
     each = plan.seconds * (2 + len(plan.batches) + len(plan.lengths))
