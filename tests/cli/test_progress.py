@@ -10,12 +10,11 @@ from steelyard.wording.duration import duration
 from steelyard.wording.words import load_wording
 
 
-def test_the_time_left_is_told_from_the_second_on(monkeypatch):
-    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+def test_the_time_left_is_told_from_the_second_on():
     clock = iter([0.0, 0.0, 300.0, 600.0])
     file = io.StringIO()
     out = PlainConsole(file=file, width=160)
-    bars = _Bars(Progress(console=out, disable=True), out, lambda: next(clock))
+    bars = _Bars(Progress(console=out, disable=True), out, load_wording("en"), lambda: next(clock))
     for number in (1, 2, 3):
         bars.system("costs of bm25", number, 4)
     assert file.getvalue().splitlines() == [
