@@ -59,6 +59,7 @@ TAKES = {
     "claims": "[NUMBER ...]",
     "advise": "RESULT ...",
     "serve": "[MODEL ...]",
+    "merge": "CHECKPOINT ... --out FOLDER",
 }
 """What stands behind a command that takes any number of things, in its line of usage."""
 
