@@ -100,7 +100,6 @@ def test_the_own_server_is_held_against_the_shipped_file(side: Role) -> None:
     assert [f.fault.value for f in found.faults if f.sure > Confidence.POSSIBLE] == wanted, found
 
 
-@pytest.mark.xfail(reason="a false alarm of the new checks on MiniLM, see docs/doctor.md", strict=False)
 def test_minilm_as_its_package_runs_it_is_what_the_shipped_file_holds() -> None:
     recipe = load_recipe("minilm-en")
     service = local_service({"minilm-en": Loaded(recipe, open_encoder(recipe, "onnx"))}, behaviour=Behaviour())

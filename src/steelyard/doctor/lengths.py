@@ -30,9 +30,11 @@ def check_lengths(case: Case) -> Outcome:
     if words <= 4 * TAIL or not _differ(case, "dog", "car"):
         return Outcome((), say("doctor_resolution.lengths", words=words))
     found = check_truncation(case) or [*_inside(case, words)] or _units(case, words, limit)
+    key = "lengths"
     if not found and case.depth.beyond and limit <= case.longest:
-        found = _beyond(case, limit)
-    return Outcome(tuple(found), say("doctor_resolution.lengths", words=words))
+        found, reads_on = _beyond(case, limit)
+        key = "lengths_on" if reads_on else key
+    return Outcome(tuple(found), say(f"doctor_resolution.{key}", words=words))
 
 
 def _inside(case: Case, words: int) -> list[Finding]:
@@ -45,21 +47,23 @@ def _inside(case: Case, words: int) -> list[Finding]:
     return []
 
 
-def _beyond(case: Case, limit: int) -> list[Finding]:
-    """A text half as long again as the model reads: what stands at its end must not count, or be refused."""
+def _beyond(case: Case, limit: int) -> tuple[list[Finding], bool]:
+    """A text half as long again as the recipe allows: whether its end counts, and whether its beginning does too.
+
+    Where both do, the server reads more than the recipe says, or averages pieces. The first is no fault, and nothing
+    here tells the two apart, so it is said with the resolution.
+    """
     words = limit + limit // 2
     try:
         tail = _apart(case, _with(words, words - TAIL, "dog"), _with(words, words - TAIL, "car"))
         head = _apart(case, _with(words, 0, "dog"), _with(words, 0, "car"))
     except RefusedError:
-        return []
-    if tail <= _SAME:
-        return []
-    is_kept = head <= _SAME  # else it may just read more than the publisher allows
-    key, sure = ("beyond_kept", Confidence.CERTAIN) if is_kept else ("beyond", Confidence.POSSIBLE)
+        return [], False
+    if tail <= _SAME or head > _SAME:
+        return [], tail > _SAME
     seen = say("doctor_lengths.seen", words=words, same=say("doctor_lengths.two"))
-    what = say(f"doctor_lengths.{key}", limit=limit)
-    return [Finding(Fault.LONG_TEXTS, sure, what, seen, say("doctor_lengths.mend"))]
+    what = say("doctor_lengths.beyond_kept", limit=limit)
+    return [Finding(Fault.LONG_TEXTS, Confidence.CERTAIN, what, seen, say("doctor_lengths.mend"))], False
 
 
 def _units(case: Case, words: int, limit: int) -> list[Finding]:
@@ -78,13 +82,16 @@ def _units(case: Case, words: int, limit: int) -> list[Finding]:
 
 
 def _end(case: Case, words: int, write: Callable[[int, str], str]) -> int | None:
-    """Characters up to which such texts are read; None where they are read to the end or refused."""
+    """Characters up to which such texts are read; None where they are read to the end, refused, or all alike.
+
+    A model that has no token for these words cannot tell their ends apart in short texts either.
+    """
 
     def reads(size: int) -> bool:
         return _differ(case, write(size, "dog"), write(size, "car"))
 
     try:
-        if reads(words):
+        if reads(words) or not reads(2 * TAIL):
             return None
         low, high = TAIL, words
         while high - low > max(8, high // 16):
