@@ -55,6 +55,21 @@ def test_bf16_stays_near(family: tuple[Any, Recipe]) -> None:
     assert cosines(found, reference(model, encoder, recipe, Role.DOCUMENT)).min() >= 0.999
 
 
+def test_the_batch_shows_less_than_bf16_itself(family: tuple[Any, Recipe]) -> None:
+    """Ours between the products gives the same bits in any company; a product may add up in another order.
+
+    Then a sum moves by some 2**-24 and now and then falls to the other side when it is rounded to bf16, so a text in a
+    batch is never farther from itself alone than bf16 is from fp32.
+    """
+    _, recipe = family
+    exact = TorchEncoder(recipe, TorchConfig(Precision.FP32)).encode(TEXTS, Role.DOCUMENT)
+    encoder = TorchEncoder(recipe, TorchConfig(Precision.BF16))
+    together = encoder.encode(TEXTS, Role.DOCUMENT)
+    alone = np.concatenate([encoder.encode([text], Role.DOCUMENT) for text in TEXTS])
+    moved, off = (np.linalg.norm(together - other, axis=1).max() for other in (alone, exact))
+    assert moved <= max(off, 1e-5)
+
+
 def test_int16_stays_nearer_than_bf16(family: tuple[Any, Recipe]) -> None:
     model, recipe = family
     encoder = TorchEncoder(recipe, TorchConfig(Precision.INT16))

@@ -29,12 +29,13 @@ class _Layer:
     heads: int
     attend: Attend
 
-    def __call__(self, x: Tensor, pack: Pack, rows: Tensor | None) -> Tensor:
-        query, key, value = (part.unflatten(1, (self.heads, -1)) for part in self.inputs(x))
+    def __call__(self, x: Tensor, read: Tensor, pack: Pack, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The next residual states and what the next products read, from those before."""
+        query, key, value = (part.unflatten(1, (self.heads, -1)) for part in self.inputs(read))
         wanted, query = (x, query) if rows is None else (x[rows], query[rows])
         seen = self.attend(query, key, value, pack.runs, causal=False)
-        wanted = self.attention_norm(wanted + self.out(seen))
-        return self.norm(wanted + in_slices(lambda part: self.down(self.inner(part)), wanted))
+        wanted, read = self.attention_norm(wanted, self.out(seen))
+        return self.norm(wanted, in_slices(lambda part: self.down(self.inner(part)), read))
 
 
 class Bert:
@@ -63,10 +64,10 @@ class Bert:
     def __call__(self, pack: Pack, rows: Tensor | None = None, prefix: list[KeyValue] | None = None) -> Tensor:
         """See :class:`steelyard.engines.torch.layers.Trunk`; a prefix is never given."""
         places = self._places[pack.positions + self.shape.first_position]
-        x = self._norm(self._words(pack.ids) + places + self._type)
+        x, read = self._norm(self._words(pack.ids) + places + self._type)
         for layer in self._layers[:-1]:
-            x = layer(x, pack, None)
-        return self._layers[-1](x, pack, rows)
+            x, read = layer(x, read, pack, None)
+        return self._layers[-1](x, read, pack, rows)[0]
 
 
 def _layer(parts: LayerFactory, at: str) -> _Layer:

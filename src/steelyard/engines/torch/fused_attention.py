@@ -24,15 +24,21 @@ _LEAST = 48
 """Rows of a block at least, because every block packs its keys anew."""
 
 
-def best_attention(machine: Machine, device: str = "cpu") -> Attend:
-    """Our own where it can be had, which then begins to be compiled beside whatever follows; else torch's."""
+def best_attention(machine: Machine, device: str = "cpu", *, narrow: bool = False) -> Attend:
+    """Our own where it can be had, which then begins to be compiled beside whatever follows; else torch's.
+
+    Args:
+        machine: where it is to run.
+        device: whose states are attended to.
+        narrow: whether they are bfloat16.
+    """
     if device != "cpu":
         return attend
     try:
         expect_kernels(machine.flags)
     except SteelyardError:
         return attend
-    _compiled()
+    _compiled(narrow)
     return fused_attend
 
 
@@ -41,8 +47,9 @@ def fused_attend(
 ) -> Tensor:
     """As :func:`steelyard.engines.torch.attention.attend`, to 1e-6; waits until it is compiled.
 
-    A text gives the same bits whatever it is packed with. What is not float32 on the processor, or has heads of another
-    size than a multiple of eight, is left to torch.
+    A text gives the same bits whatever it is packed with. Scores and sums are float32, also where states are
+    bfloat16. What is neither, or on another device, or has heads of another size than a multiple of eight, is left
+    to torch.
 
     Raises:
         MissingExtraError: llvmlite is not installed.
@@ -55,20 +62,20 @@ def fused_attend(
     blocks, longest = _blocks(tuple(runs), single=single, causal=causal, workers=-(-4 * threads // key_heads))
     before = len(prefix) if prefix else 0
     longest = -(-(before + longest) // PANEL) * PANEL
-    scratch = torch.empty(threads * longest * (d + -(-d // PANEL) * PANEL + TALL))
-    out = torch.empty(rows, heads * d)
+    scratch = torch.empty(threads * (longest * (d + -(-d // PANEL) * PANEL + TALL) + TALL * d))
+    out = torch.empty(rows, heads * d, dtype=query.dtype)
     tensors = [_side_by_side(x) for x in (query, key, value)]
     tensors += [_side_by_side(x) for x in (prefix.key, prefix.value)] if prefix else tensors[1:]
     addresses = [x.data_ptr() for x in (*tensors, blocks, scratch, out)]
     strides = [x.stride(0) for x in (*tensors, out)]
     counts = (before, len(blocks) * key_heads, key_heads, heads // key_heads, d, int(causal and not single))
-    _compiled().result().run("attend", *addresses, *strides, *counts, longest, 0)
+    _compiled(query.dtype == torch.bfloat16).result().run("attend", *addresses, *strides, *counts, longest, 0)
     return out
 
 
 def _covered(query: Tensor, key: Tensor, value: Tensor) -> bool:
-    kinds = query.dtype == key.dtype == value.dtype == torch.float32
-    return kinds and query.is_cpu and query.shape[2] % STEP == 0
+    kinds = query.dtype == key.dtype == value.dtype
+    return kinds and query.dtype in (torch.float32, torch.bfloat16) and query.is_cpu and query.shape[2] % STEP == 0
 
 
 def _side_by_side(x: Tensor) -> Tensor:
@@ -95,9 +102,9 @@ def _blocks(runs: tuple[Run, ...], *, single: bool, causal: bool, workers: int) 
 
 
 @cache
-def _compiled() -> Future[Compiled]:
+def _compiled(narrow: bool) -> Future[Compiled]:
     """In a thread of its own: the 0.2 seconds that it takes pass while weights are read."""
     pool = ThreadPoolExecutor(1, "steelyard-compile")
-    found = pool.submit(lambda: Compiled(AttentionCode()))
+    found = pool.submit(lambda: Compiled(AttentionCode(narrow=narrow)))
     pool.shutdown(wait=False)
     return found

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn.functional import gelu
 
 from steelyard.engines.checkpoint.shape import Rope, Shape
 from steelyard.engines.torch.attention import Attend, KeyValue
 from steelyard.engines.torch.layer_factory import LayerFactory
-from steelyard.engines.torch.layers import LayerNorm, in_slices, rotary, rotate
+from steelyard.engines.torch.layers import LayerNorm, in_slices, rotary
 from steelyard.engines.torch.linear import Branches, Linear
 from steelyard.engines.torch.pack import Pack
+from steelyard.engines.torch.rows import Rows, Turn
 
 ANCHOR = "embeddings.word_embeddings.weight"
 _TYPES = "embeddings.token_type_embeddings.weight"
@@ -32,19 +32,22 @@ class _Layer:
     norm: LayerNorm
     heads: int
     attend: Attend
+    rows: Rows
 
-    def __call__(self, x: Tensor, turn: tuple[Tensor, Tensor], pack: Pack, rows: Tensor | None) -> Tensor:
-        query, key, value = (part.unflatten(1, (self.heads, -1)) for part in self.inputs(x))
+    def __call__(self, x: Tensor, read: Tensor, turn: Turn, pack: Pack, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The next residual states and what the next products read, from those before."""
+        query, key, value = (part.unflatten(1, (self.heads, -1)) for part in self.inputs(read))
         wanted, wanted_turn = x, turn
         if rows is not None:
             query, wanted, wanted_turn = query[rows], x[rows], (turn[0][rows], turn[1][rows])
-        query, key = (rotate(part, *by).to(value.dtype) for part, by in ((query, wanted_turn), (key, turn)))
-        wanted = self.attention_norm(wanted + self.out(self.attend(query, key, value, pack.runs, causal=False)))
-        return self.norm(wanted + in_slices(self._inner, wanted))
+        query, key = self.rows.rotate(query, wanted_turn), self.rows.rotate(key, turn)
+        seen = self.attend(query, key, value, pack.runs, causal=False)
+        wanted, read = self.attention_norm(wanted, self.out(seen))
+        return self.norm(wanted, in_slices(self._inner, read))
 
     def _inner(self, x: Tensor) -> Tensor:
         up, gate = self.inner(x)
-        return self.down(gelu(gate).mul_(up))
+        return self.down(self.rows.gated(gate, up, "gelu"))
 
 
 class Gte:
@@ -74,10 +77,10 @@ class Gte:
         """See :class:`steelyard.engines.torch.layers.Trunk`; a prefix is never given."""
         turn = rotary(pack.positions, self.shape.head, self._rope)
         words = self._words(pack.ids)
-        x = self._norm(words if self._type is None else words + self._type)
+        x, read = self._norm(words if self._type is None else words + self._type)
         for layer in self._layers[:-1]:
-            x = layer(x, turn, pack, None)
-        return self._layers[-1](x, turn, pack, rows)
+            x, read = layer(x, read, turn, pack, None)
+        return self._layers[-1](x, read, turn, pack, rows)[0]
 
 
 def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
@@ -107,4 +110,5 @@ def _layer(parts: LayerFactory, at: str) -> _Layer:
         norm=parts.layer_norm(f"{at}mlp_ln"),
         heads=parts.shape.heads,
         attend=parts.attend,
+        rows=parts.rows,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -11,6 +11,7 @@ from steelyard.engines.checkpoint.shape import Shape
 from steelyard.engines.torch.attention import Attend, attend
 from steelyard.engines.torch.layers import LayerNorm, RMSNorm, Table
 from steelyard.engines.torch.linear import Branches, Linear, LinearFactory
+from steelyard.engines.torch.rows import PlainRows, Rows
 from steelyard.engines.torch.weights import Checkpoint
 
 
@@ -24,6 +25,7 @@ class LayerFactory:
         make: the kind of linear layer.
         device: where norms and tables go.
         attend: how attention is computed.
+        rows: how norms, rotary positions and gates are computed.
     """
 
     checkpoint: Checkpoint
@@ -31,6 +33,7 @@ class LayerFactory:
     make: LinearFactory
     device: str = "cpu"
     attend: Attend = attend
+    rows: Rows = field(default_factory=PlainRows)
 
     def table(self, name: str) -> Table:
         """An embedding table."""
@@ -42,11 +45,12 @@ class LayerFactory:
 
     def layer_norm(self, name: str) -> LayerNorm:
         """With weight and bias."""
-        return LayerNorm(self.copy(f"{name}.weight"), self.copy(f"{name}.bias"), self.shape.eps)
+        weight, bias = self.copy(f"{name}.weight"), self.copy(f"{name}.bias")
+        return LayerNorm(weight, bias, self.shape.eps, self.rows, self.make.dtype)
 
     def rms_norm(self, name: str) -> RMSNorm:
         """With a weight alone."""
-        return RMSNorm(self.copy(f"{name}.weight"), self.shape.eps)
+        return RMSNorm(self.copy(f"{name}.weight"), self.shape.eps, self.rows, self.make.dtype)
 
     def linear(self, name: str, *, bias: bool = True) -> Linear:
         """One layer."""

@@ -12,11 +12,11 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.functional import layer_norm, rms_norm
 
 from steelyard.engines.checkpoint.shape import Rope, Shape
 from steelyard.engines.torch.attention import KeyValue
 from steelyard.engines.torch.pack import Pack
+from steelyard.engines.torch.rows import PlainRows, Rows
 
 SLICE = 4_096
 """Tokens that pass through a feed-forward part at once, so that its inner states stay small on long texts."""
@@ -55,27 +55,50 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class LayerNorm:
-    """Mean and variance taken out, over the last axis."""
+    """Mean and variance taken out, over the last axis.
+
+    Attributes:
+        weight: float32[h].
+        bias: float32[h].
+        eps: added to the variance.
+        rows: how it is computed.
+        dtype: what products read.
+    """
 
     weight: Tensor
     bias: Tensor
     eps: float
+    rows: Rows
+    dtype: torch.dtype
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Same shape, float32."""
-        return layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+    def __call__(self, x: Tensor, added: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Norm of x + added: float32[t, h], which is the new residual state, and in ``dtype``; x may be overwritten."""
+        return self.rows.layer_norm(x, added, (self.weight, self.bias, self.eps), self.dtype)
 
 
 @dataclass(frozen=True, slots=True)
 class RMSNorm:
-    """Root mean square taken out, over the last axis."""
+    """Root mean square taken out, over the last axis.
+
+    Attributes:
+        weight: float32[h].
+        eps: added to the mean square.
+        rows: how it is computed.
+        dtype: what products read.
+    """
 
     weight: Tensor
     eps: float
+    rows: Rows
+    dtype: torch.dtype
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Same shape, float32."""
-        return rms_norm(x.float(), self.weight.shape, self.weight, self.eps)
+    def __call__(self, x: Tensor, added: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """x + added: float32[t, h], the new residual state, and its norm in ``dtype``; x may be overwritten."""
+        return self.rows.rms_norm(x, added, (self.weight, self.eps), self.dtype)
+
+    def last(self, x: Tensor, added: Tensor | None) -> Tensor:
+        """Norm of x + added, float32[t, h]: of the states that a trunk gives."""
+        return PlainRows().rms_norm(x, added, (self.weight, self.eps), torch.float32)[1]
 
 
 def rotary(positions: Tensor, head: int, rope: Rope) -> tuple[Tensor, Tensor]:
@@ -83,12 +106,6 @@ def rotary(positions: Tensor, head: int, rope: Rope) -> tuple[Tensor, Tensor]:
     pairs = torch.arange(0, head, 2, dtype=torch.float32, device=positions.device) / head
     angles = positions.float()[:, None, None] * (1.0 / rope.theta**pairs / rope.divisor)
     return angles.cos(), angles.sin()
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turns [t, heads, d] by its position; the two halves of a head are the two coordinates."""
-    left, right = x.chunk(2, dim=-1)
-    return torch.cat((left * cos - right * sin, right * cos + left * sin), dim=-1)
 
 
 def in_slices(function: Callable[[Tensor], Tensor], x: Tensor, size: int = SLICE) -> Tensor:

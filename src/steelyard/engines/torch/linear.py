@@ -52,6 +52,7 @@ class LinearFactory:
         kind_gelu: the kind that GELU is part of; None for one after the other.
         rounds: whether the tokens of a pack are brought to a round number, because a kernel is kept for every number
             that is met; see :func:`steelyard.engines.torch.pack.filler`.
+        dtype: what the layers read and give.
     """
 
     kind: Callable[[Tensor, Tensor | None], Linear]
@@ -59,6 +60,7 @@ class LinearFactory:
     waits: bool = False
     kind_gelu: Callable[[Tensor, Tensor | None], Linear] | None = None
     rounds: bool = True
+    dtype: torch.dtype = torch.float32
 
     def __call__(self, weight: Tensor, bias: Tensor | None) -> Linear:
         """One layer."""
@@ -176,14 +178,14 @@ def maker(precision: Precision, machine: Machine, device: str = "cpu") -> Linear
         return LinearFactory(Int16Linear, waits=True, kind_gelu=partial(Int16Linear, gelu=True), rounds=False)
     dtype = torch.bfloat16 if precision is Precision.BF16 else torch.float32
     if device != "cpu":
-        return LinearFactory(partial(PlainLinear, dtype=dtype, device=device), rounds=False)
+        return LinearFactory(partial(PlainLinear, dtype=dtype, device=device), rounds=False, dtype=dtype)
     if precision is Precision.BF16 and not machine.fast_bf16:
         return LinearFactory(StoredLinear, joins=False)
     if precision is Precision.FP32 and products_are_better(machine) and openmp_is_loaded():
         return LinearFactory(Fp32Linear, waits=True, kind_gelu=partial(Fp32Linear, gelu=True), rounds=False)
     if packing_is_there():
-        return LinearFactory(partial(PackedLinear, dtype=dtype), waits=dtype == torch.float32)
-    return LinearFactory(partial(PlainLinear, dtype=dtype))
+        return LinearFactory(partial(PackedLinear, dtype=dtype), waits=dtype == torch.float32, dtype=dtype)
+    return LinearFactory(partial(PlainLinear, dtype=dtype), dtype=dtype)
 
 
 def _then_gelu(layer: Linear, x: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from steelyard.engines.torch.attention import KeyValue
 from steelyard.engines.torch.bert import Bert
 from steelyard.engines.torch.config import TorchConfig
 from steelyard.engines.torch.fused_attention import best_attention
+from steelyard.engines.torch.fused_rows import best_rows
 from steelyard.engines.torch.gte import Gte
 from steelyard.engines.torch.layer_factory import LayerFactory
 from steelyard.engines.torch.layers import Trunk
@@ -57,10 +58,11 @@ class Runner:
         self._config = config
         machine = this_machine()
         self._make = maker(precision, machine, config.device)
-        attention = best_attention(machine, config.device)
-        self._trunk = _TRUNKS[architecture](
-            LayerFactory(self.checkpoint, self.shape, self._make, config.device, attention)
-        )
+        narrow = self._make.dtype == torch.bfloat16
+        attention = best_attention(machine, config.device, narrow=narrow)
+        rows = best_rows(machine, config.device, narrow=narrow)
+        parts = LayerFactory(self.checkpoint, self.shape, self._make, config.device, attention, rows)
+        self._trunk = _TRUNKS[architecture](parts)
         self._prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
         self._lock = Lock()
 

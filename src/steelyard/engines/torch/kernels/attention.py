@@ -36,10 +36,14 @@ _TRANSPOSED = (
 
 
 class AttentionCode(Code):
-    """The module, with one function to run: ``attend``."""
+    """The module, with one function to run: ``attend``.
 
-    def __init__(self) -> None:
-        super().__init__("attention of the torch engine")
+    Args:
+        narrow: queries, keys, values and what is mixed are bfloat16, else float32. Panels, scores and sums are float32.
+    """
+
+    def __init__(self, *, narrow: bool = False) -> None:
+        super().__init__("attention of the torch engine", narrow=narrow)
         self.least = self.declare("llvm.x86.avx.min.ps.256", self.floats, [self.floats] * 2)
         self.root = self.declare("llvm.sqrt.f32", self.f32, [self.f32])
         self.pack_keys, self.pack_values = (
@@ -55,16 +59,17 @@ class AttentionCode(Code):
         p, n = self.pointer, self.i64
         b, function = self.begin(f"pack_{name}", [p, n, p, n, n, n, n, p])
         own, own_row, shared, shared_row, before, count, d, panels = function.args
-        own = self.at(b, own, b.neg(b.mul(before, own_row)), self.f32)
+        own = self.at(b, own, b.neg(b.mul(before, own_row)), self.state)
         last = b.sub(count, self.whole(1))
         with self.loop(b, self.whole(0), count, self.whole(8)) as j:
             rows = []
             for i in range(8):
                 k = self.smaller(b, b.add(j, self.whole(i)), last)
-                places = [self.at(b, at, b.mul(k, row), self.f32) for at, row in ((shared, shared_row), (own, own_row))]
+                ways = ((shared, shared_row), (own, own_row))
+                places = [self.at(b, at, b.mul(k, row), self.state) for at, row in ways]
                 rows.append(b.select(b.icmp_signed("<", k, before), *places))
             with self.loop(b, self.whole(0), d, self.whole(8)) as c:
-                eight(b, [self.load(b, row, c, self.f32, self.floats) for row in rows], (j, c), (count, d, panels))
+                eight(b, [self.read(b, row, c) for row in rows], (j, c), (count, d, panels))
         b.ret_void()
         return function
 
@@ -159,22 +164,31 @@ class AttentionCode(Code):
     def _tile(self, tall: int) -> Any:
         """Some rows of one text and head, from queries to what they see."""
         p, n = self.pointer, self.i64
-        b, function = self.begin(f"tile{tall}", [p, n, p, p, p, n, n, n, n, p, n, self.f32])
-        query, query_row, keys, values, strip, count, d, seen, growth, out, out_row, scale = function.args
+        b, function = self.begin(f"tile{tall}", [p, n, p, p, p, p, n, n, n, n, p, n, self.f32])
+        query, query_row, keys, values, strip, wide, count, d, seen, growth, out, out_row, scale = function.args
         last = b.add(seen, b.mul(growth, self.whole(tall - 1)))
         columns = self._spaced(b, last)
         rows = [self.at(b, strip, b.mul(columns, self.whole(i)), self.f32) for i in range(tall)]
-        queries = [self.at(b, query, b.mul(query_row, self.whole(i)), self.f32) for i in range(tall)]
+        queries = [self.at(b, query, b.mul(query_row, self.whole(i)), self.state) for i in range(tall)]
+        queries = self._widened(b, queries, d, wide) if self.narrow else queries
         self._put_scores(b, queries, keys, d, rows, columns)
         inverses = []
         for i in range(0, tall, 2):
             sees = b.add(seen, b.mul(growth, self.whole(i)))
             both = b.call(self.softmax, [rows[i], columns, sees, growth, scale])
             inverses += [self.everywhere(b, b.extract_value(both, k), self.floats) for k in range(min(2, tall - i))]
-        outs = [self.at(b, out, b.mul(out_row, self.whole(i)), self.f32) for i in range(tall)]
+        outs = [self.at(b, out, b.mul(out_row, self.whole(i)), self.state) for i in range(tall)]
         self._put_mixed(b, (rows, inverses), values, (last, self._spaced(b, count), d), outs)
         b.ret_void()
         return function
+
+    def _widened(self, b: Any, rows: list[Any], d: Any, wide: Any) -> list[Any]:
+        """The same rows as float32, side by side: each number is then put into a whole register by one instruction."""
+        found = [self.at(b, wide, b.mul(d, self.whole(i)), self.f32) for i in range(len(rows))]
+        with self.loop(b, self.whole(0), d, self.whole(8)) as c:
+            for row, place in zip(rows, found, strict=True):
+                b.store(self.read(b, row, c), self.at(b, place, c, self.f32), align=4)
+        return found
 
     def _put_scores(self, b: Any, queries: list[Any], keys: Any, d: Any, rows: list[Any], columns: Any) -> None:
         with self.loop(b, self.whole(0), columns, self.whole(PANEL)) as column:
@@ -196,8 +210,7 @@ class AttentionCode(Code):
 
             def put(half: int, column: Any = column, sums: Any = sums) -> None:
                 for i, out in enumerate(outs):
-                    place = self.at(b, out, b.add(column, self.whole(8 * half)), self.f32)
-                    b.store(b.fmul(sums[2 * i + half], inverses[i]), place, align=4)
+                    self.write(b, b.fmul(sums[2 * i + half], inverses[i]), out, b.add(column, self.whole(8 * half)))
 
             put(0)
             with b.if_then(b.icmp_signed("<", b.add(column, self.whole(8)), d)):
@@ -240,15 +253,17 @@ class AttentionCode(Code):
         b.ret_void()
 
     def _own_scratch(self, b: Any, job: dict[str, Any]) -> list[Any]:
-        """Where this thread puts panels of keys, panels of values and scores."""
+        """Where this thread puts panels of keys, panels of values, scores and widened queries."""
         longest, d = job["longest"], job["d"]
         sizes = [b.mul(longest, x) for x in (d, self._spaced(b, d), self.whole(TALL))]
-        start = b.mul(b.sext(b.call(self.thread, []), self.i64), b.add(b.add(*sizes[:2]), sizes[2]))
-        places = [start, b.add(start, sizes[0]), b.add(b.add(start, sizes[0]), sizes[1])]
+        total = b.add(b.add(b.add(*sizes[:2]), sizes[2]), b.mul(d, self.whole(TALL)))
+        places = [b.mul(b.sext(b.call(self.thread, []), self.i64), total)]
+        for size in sizes:
+            places.append(b.add(places[-1], size))
         return [self.at(b, job["scratch"], place, self.f32) for place in places]
 
     def _unit(self, b: Any, job: dict[str, Any], unit: Any, scratch: list[Any], scale: Any) -> None:
-        keys, values, strip = scratch
+        keys, values, strip, wide = scratch
         place, head = b.sdiv(unit, job["key_heads"]), b.srem(unit, job["key_heads"])
         place = b.mul(place, self.whole(len(_BLOCK)))
         first, rows, first_key, seen = (
@@ -259,8 +274,8 @@ class AttentionCode(Code):
         column = b.mul(head, job["d"])
         for name, pack, panels in (("key", self.pack_keys, keys), ("value", self.pack_values, values)):
             own_row, shared_row = job[f"{name}_row"], job[f"shared_{name}_row"]
-            own = self.at(b, job[name], b.add(b.mul(first_key, own_row), column), self.f32)
-            shared = self.at(b, job[f"shared_{name}"], column, self.f32)
+            own = self.at(b, job[name], b.add(b.mul(first_key, own_row), column), self.state)
+            shared = self.at(b, job[f"shared_{name}"], column, self.state)
             b.call(pack, [own, own_row, shared, shared_row, job["p"], count, job["d"], panels])
         with self.loop(b, self.whole(0), job["group"], self.whole(1)) as member:
             column = b.mul(b.add(b.mul(head, job["group"]), member), job["d"])
@@ -268,14 +283,14 @@ class AttentionCode(Code):
             def call(tall: int, row: Any) -> None:
                 place = b.add(first, row)
                 query, out = (
-                    self.at(b, job[name], b.add(b.mul(place, job[f"{name}_row"]), column), self.f32)
+                    self.at(b, job[name], b.add(b.mul(place, job[f"{name}_row"]), column), self.state)
                     for name in ("query", "out")
                 )
                 sees = b.add(seen, b.mul(job["growth"], row))
                 behind = (job["growth"], out, job["out_row"], scale)
                 b.call(
                     self.tiles[tall - 1],
-                    [query, job["query_row"], keys, values, strip, count, job["d"], sees, *behind],
+                    [query, job["query_row"], keys, values, strip, wide, count, job["d"], sees, *behind],
                 )
 
             self.tiled(b, self.whole(0), rows, call)

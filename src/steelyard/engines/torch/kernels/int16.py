@@ -177,7 +177,7 @@ class Int16Code(Code):
             b.store(step, self.at(b, job["row_steps"], row, self.f32), align=4)
             inverse = self.everywhere(b, b.fdiv(self.ir.Constant(self.f32, 1.0), step), self.floats)
             with self.loop(b, zero, job["k"], eight) as i:
-                steps = b.call(self.rounded, [b.fmul(self.load(b, x, i, self.f32, self.floats), inverse)])
+                steps = self.rounded(b, b.fmul(self.load(b, x, i, self.f32, self.floats), inverse))
                 shorts = b.trunc(steps, self.ir.VectorType(self.i16, 8))
                 b.store(shorts, self.at(b, rows, i, self.i16), align=2)
         b.ret_void()

@@ -1,8 +1,8 @@
-"""What every module of compiled loops is built with: types, loads, loops, jobs and functions of eight floats at once.
+"""What every module of compiled loops is built with: types, loads, loops, jobs and functions of a register of floats.
 
-The loops are written in LLVM's intermediate code, for x86-64 with AVX2 and FMA. A function that torch's OpenMP threads
-run takes a pointer to its job, a row of 64-bit addresses and numbers, and does the share of the thread that it finds
-itself in, which it asks two outer functions for: ``THREAD`` (its number) and ``THREADS`` (how many there are).
+The loops are written in LLVM's intermediate code, for x86-64 with AVX2 and FMA, or AVX-512. A function that torch's
+OpenMP threads run takes a pointer to its job, a row of 64-bit addresses and numbers, and does the share of the thread
+that it finds itself in, which it asks two outer functions for: ``THREAD`` (its number) and ``THREADS`` (how many).
 """
 
 from __future__ import annotations
@@ -31,23 +31,27 @@ class Code:
 
     Args:
         purpose: what llvmlite is needed for, if it is missing.
+        lanes: floats in a register: 8, or 16 where the processor has AVX-512.
+        narrow: whether states lie in memory as bfloat16 rather than as float32; see :meth:`read`.
 
     Raises:
         MissingExtraError: llvmlite is not installed.
     """
 
-    def __init__(self, purpose: str) -> None:
-        self.purpose = purpose
+    def __init__(self, purpose: str, lanes: int = 8, *, narrow: bool = False) -> None:
+        self.purpose, self.lanes, self.narrow = purpose, lanes, narrow
         self.ir: Any = (ir := require("llvmlite.ir", purpose, "int16"))
         self.i16, self.i32, self.i64, self.f32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
         self.pointer = ir.PointerType()
         self.shorts, self.ints, self.floats = (
-            ir.VectorType(kind, count) for kind, count in ((self.i16, 16), (self.i32, 8), (self.f32, 8))
+            ir.VectorType(kind, count) for kind, count in ((self.i16, 16), (self.i32, lanes), (self.f32, lanes))
         )
+        self.halves = ir.VectorType(self.i16, lanes)
+        self.state = self.i16 if narrow else self.f32
         self.module = ir.Module("steelyard")
-        self.rounded = self.declare("llvm.x86.avx.cvt.ps2dq.256", self.ints, [self.floats])
-        self.magnitude = self.declare("llvm.fabs.v8f32", self.floats, [self.floats])
-        self.fma = self.declare("llvm.fma.v8f32", self.floats, [self.floats] * 3)
+        self.nearest = self.declare(f"llvm.nearbyint.v{lanes}f32", self.floats, [self.floats])
+        self.magnitude = self.declare(f"llvm.fabs.v{lanes}f32", self.floats, [self.floats])
+        self.fma = self.declare(f"llvm.fma.v{lanes}f32", self.floats, [self.floats] * 3)
         self.thread, self.threads = (self.declare(name, self.i32, []) for name in (THREAD, THREADS))
 
     def __str__(self) -> str:
@@ -67,8 +71,34 @@ class Code:
         return self.ir.Constant(self.i64, value)
 
     def same(self, value: float) -> Any:
-        """Eight times the same constant; whole numbers are meant for integers."""
-        return self.ir.Constant(self.ints if isinstance(value, int) else self.floats, [value] * 8)
+        """The same constant in every place; whole numbers are meant for integers."""
+        return self.ir.Constant(self.ints if isinstance(value, int) else self.floats, [value] * self.lanes)
+
+    def rounded(self, b: Any, x: Any) -> Any:
+        """The nearest whole numbers, of 32 bits."""
+        return b.fptosi(b.call(self.nearest, [x]), self.ints)
+
+    def read(self, b: Any, pointer: Any, place: Any) -> Any:
+        """States from a place on as float32; bfloat16 is the upper half of the bits of a float32."""
+        if not self.narrow:
+            return self.load(b, pointer, place, self.f32, self.floats)
+        bits = b.zext(self.load(b, pointer, place, self.i16, self.halves), self.ints)
+        return b.bitcast(b.shl(bits, self.same(16)), self.floats)
+
+    def write(self, b: Any, value: Any, pointer: Any, place: Any) -> None:
+        """States from float32, rounded to the nearest bfloat16 where they are narrow, ties to the even one.
+
+        Whole-number instructions alone, so that every processor with AVX2 gives the same bits.
+        """
+        at = self.at(b, pointer, place, self.state)
+        if not self.narrow:
+            b.store(value, at, align=4)
+            return
+        bits = b.bitcast(value, self.ints)
+        odd = b.and_(b.lshr(bits, self.same(16)), self.same(1))
+        up = b.lshr(b.add(b.add(bits, odd), self.same(0x7FFF)), self.same(16))
+        found = b.select(b.fcmp_unordered("uno", value, value), self.same(0x7FC0), up)
+        b.store(b.trunc(found, self.halves), at, align=2)
 
     def at(self, b: Any, pointer: Any, place: Any, kind: Any) -> Any:
         """The address of the value of that kind at a place."""
@@ -80,10 +110,10 @@ class Code:
         return b.load(self.at(b, pointer, place, kind), typ=found, align=kind.width // 8 if kind != self.f32 else 4)
 
     def everywhere(self, b: Any, value: Any, vector: Any) -> Any:
-        """The value in all eight places of a vector."""
+        """The value in all places of a vector."""
         nothing = self.ir.Constant(vector, self.ir.Undefined)
         first = b.insert_element(nothing, value, self.ir.Constant(self.i32, 0))
-        return b.shuffle_vector(first, nothing, self.ir.Constant(self.ints, [0] * 8))
+        return b.shuffle_vector(first, nothing, self.ir.Constant(self.ints, [0] * self.lanes))
 
     @contextmanager
     def loop(self, b: Any, start: Any, stop: Any, step: Any) -> Iterator[Any]:
@@ -185,7 +215,7 @@ class Code:
         A whole power, made of bits, times one between -1/2 and 1/2.
         """
         powers = [self.larger(b, self.same(-127.0), power) for power in powers]
-        wholes = [b.call(self.rounded, [power]) for power in powers]
+        wholes = [self.rounded(b, power) for power in powers]
         rests = [b.fsub(power, b.sitofp(whole, self.floats)) for power, whole in zip(powers, wholes, strict=True)]
         small = self.polynomials(b, rests, _POWER)
         bits = [b.shl(b.add(whole, self.same(127)), self.same(23)) for whole in wholes]
