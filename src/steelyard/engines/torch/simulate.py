@@ -18,7 +18,8 @@ from steelyard.engines.checkpoint.layout import BERT_ANCHOR, QWEN3_ANCHOR
 from steelyard.engines.checkpoint.shape import Rope, read_shape
 from steelyard.engines.checkpoint.tokenizer import Ids
 from steelyard.engines.checkpoint.trunk_change import SimulatedPooling, TrunkChange
-from steelyard.engines.torch.layers import rotary, rotate
+from steelyard.engines.torch.layers import rotary
+from steelyard.engines.torch.rows import PlainRows
 from steelyard.engines.torch.weights import Checkpoint
 from steelyard.types import Vectors
 
@@ -121,7 +122,7 @@ class Simulator:
         if change.head_norms:
             query = self._rms(query, f"{at}self_attn.q_norm", change)
             key = self._rms(key, f"{at}self_attn.k_norm", change)
-        query, key = rotate(query, *turn), rotate(key, *turn)
+        query, key = (PlainRows().rotate(part, turn) for part in (query, key))
         times = shape.heads // shape.key_heads
         key, value = key.repeat_interleave(times, 1), value.repeat_interleave(times, 1)
         heads = (p.transpose(0, 1) for p in (query, key, value))
