@@ -26,6 +26,7 @@ import shapes
 import torch
 import workload
 
+from steelyard.bench.evaluation.environment import read_environment
 from steelyard.engines.agreement import Agreement, agreement
 from steelyard.engines.torch.encoder import TorchEncoder
 from steelyard.engines.torch.linear import maker
@@ -49,6 +50,8 @@ PEERS: dict[str, Callable[[Recipe], peers.Encode]] = {
 
 
 KINDS = {
+    "steelyard bf16": Precision.BF16,
+    "sentence-transformers bf16": Precision.BF16,
     "steelyard int16": Precision.INT16,
     "steelyard int8": Precision.INT8,
     "onnxruntime int8": Precision.INT8,
@@ -57,6 +60,7 @@ KINDS = {
 """In what products are made; fp32 where nothing is said."""
 OURS = "steelyard fp32"
 SLOW = 6
+_APART = 0.2
 
 
 @dataclass
@@ -70,7 +74,9 @@ class Measured:
 
 def products(kind: Precision) -> Callable[[], float]:
     """Measures GFLOP/s of a large matrix product of the engine: 1,024 tokens, 1,024 inputs, 4,096 outputs."""
-    x, layer = torch.randn(1024, 1024), maker(kind, this_machine())(torch.randn(4096, 1024), None)
+    make = maker(kind, this_machine())
+    x, layer = torch.randn(1024, 1024).to(make.dtype), make(torch.randn(4096, 1024), None)
+    layer(x)
     layer(x)
     return lambda: 2 * 1024 * 1024 * 4096 / min(timed(lambda: layer(x)) for _ in range(5)) / 1e9
 
@@ -119,14 +125,21 @@ def measure(running: dict[str, peers.Encode], texts: list[str], into: Measured, 
 def table(found: Measured, tokens: int, work: float) -> None:
     peaks = {kind: statistics.median(seen) for kind, seen in found.peaks.items()}
     print("bare products, GFLOP/s: " + ", ".join(f"{k} {v:.0f}" for k, v in peaks.items()) + "\n")
-    print("| | tokens/s | time, torch-fp32 = 1 | cosine | centred | share of its peak |\n|---|---|---|---|---|---|")
+    print(
+        "| | tokens/s | seconds, least-most | time, torch-fp32 = 1 | cosine | centred | share of its product |\n"
+        "|---|---|---|---|---|---|---|"
+    )
     for peer, took in found.times.items():
         kind, middle, near = KINDS.get(peer, Precision.FP32), statistics.median(took), found.near[peer]
         ratio = statistics.median(t / b for t, b in zip(took, found.times[OURS], strict=False))
         print(
-            f"| {peer} | {tokens / middle:,.0f} | {ratio:.2f} | {near.cosine:.5f} | {near.centred:.5f} "
+            f"| {peer} | {tokens / middle:,.0f} | {min(took):.2f}-{max(took):.2f} | {ratio:.2f} "
+            f"| {near.cosine:.5f} | {near.centred:.5f} "
             f"| {work / middle / 1e9 / peaks[kind]:.0%} of {kind} |"
         )
+    odd = [peer for peer, took in found.times.items() if max(took) > (1 + _APART) * min(took)]
+    if odd:
+        print(f"\nRounds disagree by more than {_APART:.0%}: {', '.join(odd)}. Something else ran; measure again.")
 
 
 def profile(encode: peers.Encode, texts: list[str]) -> None:
@@ -167,7 +180,8 @@ def main() -> None:
     machine = this_machine()
     vnni = "vnni" if any("vnni" in flag for flag in processor_flags()) else "no vnni"
     print(
-        f"{torch.get_num_threads()} threads, torch {torch.__version__}, bf16 in hardware: {machine.fast_bf16}, {vnni}"
+        f"{read_environment().processor}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
+        f"bf16 in hardware: {machine.fast_bf16}, {vnni}"
     )
     for name in asked.models:
         run(name, asked)
