@@ -15,7 +15,7 @@ NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_a_notebook_runs_and_shows_its_result(path: Path) -> None:
-    book: Any = nbformat.read(path, as_version=4)
+    book: Any = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     assert sum(1 for cell in code for line in cell.source.splitlines() if line.strip()) < 25
     NotebookClient(

@@ -129,15 +129,20 @@ def test_values_of_runs_are_those_of_trec_eval() -> None:
     found = sy.compare_runs(QRELS, {"uneven": uneven}, measures=["ndcg@10", "map"])
     theirs = ir_measures.calc_aggregate([nDCG @ 10, AP], QRELS, uneven)
     values = found.result.systems[0].values
-    assert np.mean(values["ndcg@10"]) == pytest.approx(theirs[nDCG @ 10], abs=1e-12)
-    assert np.mean(values["map"]) == pytest.approx(theirs[AP], abs=1e-12)
+    assert np.mean([v or 0.0 for v in values["ndcg@10"]]) == pytest.approx(theirs[nDCG @ 10], abs=1e-12)
+    assert np.mean([v or 0.0 for v in values["map"]]) == pytest.approx(theirs[AP], abs=1e-12)
     assert "no hit for 4 of 12" in found.result.suite.findings[0]
 
 
 def test_what_is_no_run_is_refused_with_its_place(tmp_path: Path) -> None:
     broken = tmp_path / "a.run"
     broken.write_text("q1 Q0 d1 1 0.5 x\nq1 Q0 d2\n")
-    refused = ((broken, "a.run:2: expected query"), (3, "is a int"), ({"q1": 3}, "query id"), ({}, "share no query id"))
+    refused: tuple[tuple[Any, str], ...] = (
+        (broken, "a.run:2: expected query"),
+        (3, "is a int"),
+        ({"q1": 3}, "query id"),
+        ({}, "share no query id"),
+    )
     for run, message in refused:
         with pytest.raises((DataError, UsageError), match=message):
             sy.compare_runs(QRELS, {"a": run})

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench_results import outcomes, result
@@ -30,22 +31,22 @@ def trec_files(folder: Path) -> tuple[Path, Path, Path]:
     return good, bad, qrels
 
 
-def test_runs_are_measured_and_a_query_without_hits_counts_nothing(tmp_path):
+def test_runs_are_measured_and_a_query_without_hits_counts_nothing(tmp_path: Path) -> None:
     good, bad, qrels = trec_files(tmp_path)
     found = read_runs([good, bad], qrels)
-    means = {s.name: sum(s.values["mrr"]) / 40 for s in found.systems}
+    means = {s.name: sum(v or 0.0 for v in s.values["mrr"]) / 40 for s in found.systems}
     assert means == {"good": 1.0, "bad": 0.25}
     assert judge(found).verdict.between("good", "bad").better
 
 
-def test_a_broken_run_names_file_and_line(tmp_path):
+def test_a_broken_run_names_file_and_line(tmp_path: Path) -> None:
     good, bad, qrels = trec_files(tmp_path)
     bad.write_text("q1 Q0 d1 1 2.0 x\nq1 d1 3\n")
     with pytest.raises(ResultError, match=r"bad\.run:2: is not query id, Q0"):
         read_runs([good, bad], qrels)
 
 
-def test_the_commands_read_other_tools_results(tmp_path, capfdbinary):
+def test_the_commands_read_other_tools_results(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     good, bad, qrels = trec_files(tmp_path)
     assert main(["compare", f"trec:{good},{bad}", "--qrels", str(qrels), "--json"]) == 0
     assert json.loads(capfdbinary.readouterr().out)["verdict"]["n"] == 40
@@ -56,7 +57,7 @@ def test_the_commands_read_other_tools_results(tmp_path, capfdbinary):
     assert (said["pairs"], said["pilot"]) == (6, False)
 
 
-def test_a_folder_that_mteb_wrote_is_read_as_tasks():
+def test_a_folder_that_mteb_wrote_is_read_as_tasks() -> None:
     found = read_mteb(MTEB)
     assert {s.name for s in found.systems} == {"steelyard/e5-small", "steelyard/use-multilingual"}
     assert len(found.queries) == 8
@@ -74,7 +75,7 @@ def test_a_folder_that_mteb_wrote_is_read_as_tasks():
     assert pair.p == pytest.approx(reference, abs=1e-12)  # 2 ** 8 assignments: both are exact
 
 
-def test_rankings_that_mteb_saved_are_judged_query_by_query(tmp_path):
+def test_rankings_that_mteb_saved_are_judged_query_by_query(tmp_path: Path) -> None:
     """The form is that of mteb 2.26.24: model, subset, split, query, document, score."""
     _, _, qrels = trec_files(tmp_path)
     for name, right in (("m/good", 2.0), ("m/bad", 0.5)):
@@ -84,12 +85,12 @@ def test_rankings_that_mteb_saved_are_judged_query_by_query(tmp_path):
         content = {"mteb_model_meta": {"model_name": name, "revision": "1"}, "default": {"test": queries}}
         (folder / "T_predictions.json").write_text(json.dumps(content))
     found = read_predictions(tmp_path, qrels)
-    assert {s.name: sum(s.values["mrr"]) / 40 for s in found.systems} == {"m/good": 1.0, "m/bad": 0.5}
+    assert {s.name: sum(v or 0.0 for v in s.values["mrr"]) / 40 for s in found.systems} == {"m/good": 1.0, "m/bad": 0.5}
     with pytest.raises(ResultError, match="prediction_folder"):
         read_predictions(MTEB, qrels)
 
 
-def test_a_folder_of_something_else_says_what_was_looked_for(tmp_path):
+def test_a_folder_of_something_else_says_what_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(ResultError, match=re.escape("looked for MODEL/REVISION/TASK.json")):
         read_mteb(tmp_path)
@@ -100,7 +101,7 @@ def test_a_folder_of_something_else_says_what_was_looked_for(tmp_path):
         read_mteb(tmp_path)
 
 
-def suites():
+def suites() -> Any:
     made = []
     for i in range(7):
         one = result({"a": outcomes(0.8, seed=i), "b": outcomes(0.6, seed=100 + i), "only here": outcomes(0.5)})
@@ -110,7 +111,7 @@ def suites():
     return made
 
 
-def test_over_suites_the_suite_is_the_unit():
+def test_over_suites_the_suite_is_the_unit() -> None:
     whole = over_suites(suites())
     assert len(whole.queries) == 7
     verdict = judge(whole).verdict
@@ -118,7 +119,9 @@ def test_over_suites_the_suite_is_the_unit():
     assert verdict.between("a", "b").better
 
 
-def test_results_of_one_suite_stand_together_and_others_apart(tmp_path, capfdbinary):
+def test_results_of_one_suite_stand_together_and_others_apart(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     made = suites()[:2]
     groups = by_suite([*made, made[0]], ["x", "y", "z"])
     assert [files for _, files in groups] == [["x", "z"], ["y"]]
@@ -131,7 +134,7 @@ def test_results_of_one_suite_stand_together_and_others_apart(tmp_path, capfdbin
         over_suites(made[:1])
 
 
-def test_more_systems_need_more_queries():
+def test_more_systems_need_more_queries() -> None:
     two, five = plan(0.03, 2), plan(0.03, 5)
     assert (two.pairs, five.pairs) == (1, 10)
     assert five.better > two.better

@@ -10,7 +10,7 @@ from steelyard.wording.duration import duration
 from steelyard.wording.words import load_wording
 
 
-def test_the_time_left_is_told_from_the_second_on():
+def test_the_time_left_is_told_from_the_second_on() -> None:
     clock = iter([0.0, 0.0, 300.0, 600.0])
     file = io.StringIO()
     out = PlainConsole(file=file, width=160)
@@ -24,6 +24,6 @@ def test_the_time_left_is_told_from_the_second_on():
     ]
 
 
-def test_durations_are_as_coarse_as_estimates_are():
+def test_durations_are_as_coarse_as_estimates_are() -> None:
     assert [str(duration(s)) for s in (0, 40, 100, 3_500, 3_900)] == ["1 s", "40 s", "2 min", "58 min", "1 h 5 min"]
     assert load_wording("zh").of(duration(3_900)) == "1 小时 5分钟"
