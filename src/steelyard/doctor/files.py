@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from steelyard.doctor.finding import Confidence, Fault, Finding
 from steelyard.engines.checkpoint.tokenizer import Tokenizer
-from steelyard.errors import WeightsError
-from steelyard.models.folder import read_json
+from steelyard.models.foreign import read_header, read_json
 from steelyard.models.recipe import Recipe
 
 _CERTAIN = Confidence.CERTAIN
@@ -136,8 +132,8 @@ def _numbers(folder: Path) -> list[Finding]:
     claimed = config.get("dtype") or config.get("torch_dtype")
     sizes: Counter[str] = Counter()
     for path in folder.glob("*.safetensors"):
-        for entry in _header(path).values():
-            sizes[str(entry["dtype"])] += int(entry["data_offsets"][1]) - int(entry["data_offsets"][0])
+        for tensor in read_header(path).values():
+            sizes[tensor.dtype] += tensor.end - tensor.begin
     if not sizes or not claimed:
         return []
     most = sizes.most_common(1)[0][0]
@@ -146,13 +142,3 @@ def _numbers(folder: Path) -> list[Finding]:
     what = f"the weights are in {_NUMBERS.get(most, most)}, config.json claims {claimed}"
     mend = "Take the publisher's weights; converting back does not restore what was rounded"
     return [Finding(Fault.DTYPE, _CERTAIN, what, "header of the safetensors files", mend)]
-
-
-def _header(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            (size,) = struct.unpack("<Q", file.read(8))
-            header: dict[str, Any] = json.loads(file.read(size))
-    except (OSError, ValueError, struct.error) as wrong:
-        raise WeightsError(f"{path}: not a safetensors file ({wrong}); download the model again") from None
-    return {k: v for k, v in header.items() if k != "__metadata__"}

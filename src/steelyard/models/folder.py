@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import struct
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
-from steelyard.errors import RecipeError, WeightsError
+from pydantic import ValidationError
+
+from steelyard.errors import RecipeError
+from steelyard.models.foreign import PROMPT_LETTERS, Fields, read_header, read_json, read_value
 from steelyard.models.recipe import Architecture, Pooling, Recipe, Sources
 from steelyard.models.registry import by_hub_name, load_recipe
 
@@ -37,7 +37,8 @@ _POOLINGS: dict[str, Pooling] = {
     "last": "last",
 }
 _INSTRUCTED = re.compile(r"Instruct: (?P<task>.+)\nQuery:(?P<space> ?)", re.DOTALL)
-_LARGEST_JSON = 64 << 20
+MOST_TOKENS = 1 << 24
+"""Of a text; the longest that a published model reads is some million."""
 
 
 def recipe_at(written: str) -> Recipe:
@@ -69,30 +70,15 @@ def read_recipe(folder: Path) -> Recipe:
     if not folder.is_dir():
         raise RecipeError(f"{folder}: no such folder")
     modules = _Modules.read(folder)
-    config = read_json(folder / modules.transformer / "config.json")
+    path = folder / modules.transformer / "config.json"
+    config = Fields(path, read_json(path))
     architecture = _architecture(folder, config)
-    if modules.pooling is None and _is_classifier(folder, config):
-        return _reranker(folder, config, architecture)
-    return _embedding(folder, modules, config, architecture)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
-
-    Raises:
-        RecipeError: the file is missing, too large, or not a JSON object.
-    """
     try:
-        if path.stat().st_size > _LARGEST_JSON:
-            raise RecipeError(f"{path}: over {_LARGEST_JSON >> 20} MiB, which no configuration is")
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise RecipeError(f"{path}: not there or not readable; this is not the folder of a model") from None
-    except ValueError as wrong:
-        raise RecipeError(f"{path}: not JSON: {wrong}") from None
-    if not isinstance(values, dict):
-        raise RecipeError(f"{path}: holds a {type(values).__name__}, not an object")
-    return values
+        if modules.pooling is None and _is_classifier(folder, config):
+            return _reranker(folder, config, architecture)
+        return _embedding(folder, modules, config, architecture)
+    except ValidationError as wrong:  # values that are right one by one and contradict each other
+        raise RecipeError(f"{path}: {wrong.errors()[0]['msg']}") from None
 
 
 def count_parameters(folder: Path) -> int:
@@ -101,7 +87,8 @@ def count_parameters(folder: Path) -> int:
     Raises:
         WeightsError: a header cannot be read.
     """
-    return sum(_count_in(path) for path in sorted(folder.glob("*.safetensors")))
+    files = sorted(folder.glob("*.safetensors"))
+    return sum(tensor.count for path in files for tensor in read_header(path).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +102,16 @@ class _Modules:
     @classmethod
     def read(cls, folder: Path) -> _Modules:
         path = folder / "modules.json"
-        if not path.is_file():
+        if not path.exists():
             return cls("", None, normalise=True)
-        try:
-            listed = json.loads(path.read_text(encoding="utf-8"))
-            parts = {str(m["type"]).rsplit(".", 1)[-1]: str(m["path"]) for m in listed}
-        except (ValueError, KeyError, TypeError) as wrong:
-            raise RecipeError(f"{path}: not a list of modules ({wrong!r})") from None
+        listed = read_value(path)
+        if not isinstance(listed, list) or not all(_is_module(m) for m in listed):
+            raise RecipeError(f"{path}: not a list of modules, which are objects with a type and a path, both texts")
+        parts = {m["type"].rsplit(".", 1)[-1]: m["path"] for m in listed}
         unknown = set(parts) - {"Transformer", "Pooling", "Normalize"}
         if unknown or "Transformer" not in parts or "Pooling" not in parts:
             raise RecipeError(
-                f"{path}: lists {', '.join(parts)}; a recipe is a Transformer, a Pooling and perhaps a Normalize"
+                f"{path}: lists {', '.join(parts)[:200]}; a recipe is a Transformer, a Pooling and perhaps a Normalize"
             )
         for part in parts.values():
             if Path(part).is_absolute() or ".." in Path(part).parts:
@@ -133,8 +119,12 @@ class _Modules:
         return cls(parts["Transformer"], parts["Pooling"], "Normalize" in parts)
 
 
-def _architecture(folder: Path, config: dict[str, Any]) -> Architecture:
-    kind = str(config.get("model_type"))
+def _is_module(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(k), str) for k in ("type", "path"))
+
+
+def _architecture(folder: Path, config: Fields) -> Architecture:
+    kind = str(config.text("model_type"))
     if kind not in _ARCHITECTURES:
         raise RecipeError(f"{folder}: model_type {kind!r} is not run here; {', '.join(_ARCHITECTURES)} are")
     found = _ARCHITECTURES[kind]
@@ -146,17 +136,16 @@ def _architecture(folder: Path, config: dict[str, Any]) -> Architecture:
     return found
 
 
-def _is_classifier(folder: Path, config: dict[str, Any]) -> bool:
-    named = [str(a) for a in config.get("architectures") or ()]
-    if not any(a.endswith("ForSequenceClassification") for a in named):
+def _is_classifier(folder: Path, config: Fields) -> bool:
+    if not any(a.endswith("ForSequenceClassification") for a in config.texts("architectures")):
         return False
-    labels = config.get("num_labels") or len(config.get("id2label") or {0: "", 1: ""})
+    labels = config.whole("num_labels", 1, 1_000_000, len(config.object("id2label")) or 2)
     if labels != 1:
         raise RecipeError(f"{folder}: a classifier of {labels} labels; a reranker has one")
     return True
 
 
-def _reranker(folder: Path, config: dict[str, Any], architecture: Architecture) -> Recipe:
+def _reranker(folder: Path, config: Fields, architecture: Architecture) -> Recipe:
     if architecture != "xlm-roberta":
         raise RecipeError(
             f"{folder}: classifiers are run for xlm-roberta, not for {architecture}, whose head is another; serve it "
@@ -175,7 +164,7 @@ def _reranker(folder: Path, config: dict[str, Any], architecture: Architecture) 
     )
 
 
-def _embedding(folder: Path, modules: _Modules, config: dict[str, Any], architecture: Architecture) -> Recipe:
+def _embedding(folder: Path, modules: _Modules, config: Fields, architecture: Architecture) -> Recipe:
     if modules.pooling is None and architecture == "qwen3":
         raise RecipeError(
             f"{folder}: no modules.json, so nothing says whether this decoder embeds or reranks; add the "
@@ -192,7 +181,7 @@ def _embedding(folder: Path, modules: _Modules, config: dict[str, Any], architec
         architecture=architecture,
         pooling=pooling,
         normalise=modules.normalise,
-        dimension=int(config.get("hidden_size") or 0),
+        dimension=config.whole("hidden_size", 1, 65_536),
         matryoshka=bool(config.get("is_matryoshka")),
         min_dimension=32 if config.get("is_matryoshka") else 0,
         max_tokens=min(_positions(inside, config, architecture), _longest(inside)),
@@ -211,13 +200,13 @@ def _embedding(folder: Path, modules: _Modules, config: dict[str, Any], architec
 
 def _pooling(folder: Path) -> Pooling:
     path = folder / "config.json"
-    config = read_json(path)
-    named = [config["pooling_mode"]] if isinstance(config.get("pooling_mode"), str) else []
-    chosen = named or [
-        k.removeprefix("pooling_mode_") for k, v in config.items() if k.startswith("pooling_") and v is True
-    ]
+    config = Fields(path, read_json(path))
+    named = config.text("pooling_mode")
+    spelt = [k.removeprefix("pooling_mode_") for k in config if k.startswith("pooling_") and config.get(k) is True]
+    chosen = [named] if named else spelt
     if len(chosen) != 1 or chosen[0] not in _POOLINGS:
-        raise RecipeError(f"{path}: pools by {' and '.join(chosen) or 'nothing'}; cls, mean and lasttoken are run")
+        said = " and ".join(chosen)[:200] or "nothing"
+        raise RecipeError(f"{path}: pools by {said}; cls, mean and lasttoken are run")
     if config.get("include_prompt") is False:
         raise RecipeError(f"{path}: leaves the prompt's tokens out of the mean (include_prompt), which is not run here")
     return _POOLINGS[chosen[0]]
@@ -226,11 +215,12 @@ def _pooling(folder: Path) -> Pooling:
 def _prompts(folder: Path) -> tuple[str, str, str | None]:
     """Templates of query and document, and the default instruction."""
     path = folder / "config_sentence_transformers.json"
-    config = read_json(path) if path.is_file() else {}
-    prompts = config.get("prompts") or {}
-    fallback = prompts.get(config.get("default_prompt_name") or "", "")
-    query = str(prompts.get("query", fallback))
-    document = next((str(prompts[k]) for k in ("document", "passage", "corpus") if k in prompts), str(fallback))
+    config = Fields(path, read_json(path) if path.exists() else {})
+    given = config.object("prompts")
+    prompts = {key: _prompt(given, key) for key in given}
+    fallback = prompts.get(config.text("default_prompt_name") or "", "")
+    query = prompts.get("query", fallback)
+    document = next((prompts[k] for k in ("document", "passage", "corpus") if k in prompts), fallback)
     instructed = _INSTRUCTED.fullmatch(query)
     if instructed:
         return (
@@ -241,41 +231,38 @@ def _prompts(folder: Path) -> tuple[str, str, str | None]:
     return f"{query}{{text}}", f"{document}{{text}}", None
 
 
+def _prompt(prompts: Fields, key: str) -> str:
+    """A prompt, which sentence-transformers puts before a text as it is; here it becomes a template."""
+    prompt = prompts.text(key, PROMPT_LETTERS) or ""
+    if "{text}" in prompt or "{instruction}" in prompt:
+        raise prompts.wrong(key, "a prompt without {text} and {instruction}, which templates here fill in")
+    return prompt
+
+
 def _longest(folder: Path) -> int:
     path = folder / "sentence_bert_config.json"
-    config = read_json(path) if path.is_file() else {}
+    config = Fields(path, read_json(path) if path.exists() else {})
     if config.get("do_lower_case"):
         raise RecipeError(f"{path}: lower-cases texts before the tokenizer (do_lower_case), which is not run here")
-    return int(config.get("max_seq_length") or 1 << 30)
+    return config.whole("max_seq_length", 1, MOST_TOKENS, MOST_TOKENS)
 
 
-def _positions(folder: Path, config: dict[str, Any], architecture: Architecture) -> int:
-    positions = config.get("max_position_embeddings")
-    if not isinstance(positions, int) or positions < 4:
-        raise RecipeError(f"{folder / 'config.json'}: max_position_embeddings is {positions!r}")
-    if architecture == "xlm-roberta":
-        return positions - int(config.get("pad_token_id") or 1) - 1
-    return positions
+def _positions(folder: Path, config: Fields, architecture: Architecture) -> int:
+    positions = config.whole("max_position_embeddings", 4, MOST_TOKENS)
+    if architecture != "xlm-roberta":
+        return positions
+    reach = positions - config.whole("pad_token_id", 1, 1 << 31, 1) - 1
+    if reach < 3:
+        raise config.wrong("pad_token_id", f"well below max_position_embeddings ({positions})")
+    return reach
 
 
-def _eos(folder: Path, config: dict[str, Any]) -> int:
-    eos = config.get("eos_token_id")
-    if not isinstance(eos, int):
-        raise RecipeError(f"{folder / 'config.json'}: the last token is pooled and eos_token_id is {eos!r}")
-    return eos
+def _eos(folder: Path, config: Fields) -> int:
+    if not isinstance(config.get("eos_token_id"), int):
+        eos = config.get("eos_token_id")
+        raise RecipeError(f"{folder / 'config.json'}: the last token is pooled and eos_token_id is {str(eos)[:80]!r}")
+    return config.whole("eos_token_id", 0, 1 << 31)
 
 
 def _name(folder: Path) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", folder.resolve().name.lower()).strip("._-") or "folder"
-
-
-def _count_in(path: Path) -> int:
-    try:
-        with path.open("rb") as file:
-            (size,) = struct.unpack("<Q", file.read(8))
-            if size > _LARGEST_JSON:
-                raise ValueError("header too large")
-            header = json.loads(file.read(size))
-        return sum(prod(v["shape"]) for k, v in header.items() if k != "__metadata__")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as wrong:
-        raise WeightsError(f"{path}: not a safetensors file ({wrong}); download the model again") from None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from steelyard.errors import WeightsError
+from steelyard.models.foreign import read_json, regular_file
 
 SINGLE = "model.safetensors"
 PICKLE = "pytorch_model.bin"
@@ -23,7 +22,7 @@ def weight_files(folder: Path) -> list[Path]:
         WeightsError: there are none, or a shard that the index names is not there.
     """
     index = folder / _INDEX
-    if not index.is_file():
+    if not index.exists():
         if not (folder / SINGLE).is_file():
             raise WeightsError(_nothing(folder))
         return [folder / SINGLE]
@@ -42,9 +41,9 @@ def digest(files: Iterable[Path]) -> str:
     """
     found = hashlib.sha256()
     for path in files:
-        size = path.stat().st_size
-        found.update(f"{path.name}:{size}".encode())
-        with path.open("rb") as file:
+        with regular_file(path, None, WeightsError) as file:
+            size = path.stat().st_size
+            found.update(f"{path.name}:{size}".encode())
             for place in range(0, size, size // _SAMPLES if size > _READ_WHOLE else _SAMPLE):
                 file.seek(place)
                 found.update(file.read(_SAMPLE))
@@ -62,11 +61,9 @@ def _nothing(folder: Path) -> str:
 
 
 def _weight_map(index: Path) -> dict[str, str]:
-    try:
-        names: Any = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        files = {str(k): str(v) for k, v in names.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
-        raise WeightsError(f"{index}: not an index of shards ({wrong!r}); download the model again") from None
+    files = read_json(index, WeightsError).get("weight_map")
+    if not isinstance(files, dict) or not all(isinstance(name, str) for name in files.values()):
+        raise WeightsError(f"{index}: not an index of shards (no weight_map of texts); download the model again")
     outside = [v for v in files.values() if Path(v).name != v]
     if outside:
         raise WeightsError(f"{index}: names a file outside its folder: {outside[0]!r}")

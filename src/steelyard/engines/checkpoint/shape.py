@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from steelyard.errors import RecipeError
-from steelyard.models.folder import read_json
+from steelyard.models.folder import MOST_TOKENS
+from steelyard.models.foreign import Fields, read_json
+
+MOST_LAYERS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,65 +76,52 @@ def read_shape(folder: Path, architecture: str) -> Shape:
     return readers[architecture](config)
 
 
-class Config:
+class Config(Fields):
     """``config.json`` with errors that name the file and the field."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._values = read_json(path)
+        super().__init__(path, read_json(path))
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """The value, or ``default`` where it is absent or null."""
-        value = self._values.get(key)
-        return default if value is None else value
-
-    def size(self, key: str, default: int | None = None) -> int:
+    def size(self, key: str, default: int | None = None, high: int = 1 << 20) -> int:
         """A whole number of at least one."""
-        value = self.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise RecipeError(f"{self._path}: {key} must be a whole number of at least 1, not {value!r}")
-        return value
-
-    def number(self, key: str, default: float) -> float:
-        """A number above zero."""
-        value = self.get(key, default)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
-            raise RecipeError(f"{self._path}: {key} must be a number above 0, not {value!r}")
-        return float(value)
+        return self.whole(key, 1, high, default)
 
     def must(self, key: str, allowed: tuple[Any, ...]) -> None:
         """Refuses a value that would be computed differently; an absent one is taken for the first allowed."""
         value = self.get(key, allowed[0])
         if value not in allowed:
             some = " or ".join(map(repr, allowed))
-            raise RecipeError(f"{self._path}: {key} is {value!r}; the engines here run {some}")
+            raise RecipeError(f"{self.path}: {key} is {str(value)[:80]!r}; the engines here run {some}")
 
     def rope(self, theta: float, head: int) -> Rope:
         """Rotary positions in the spelling of transformers 5 (``rope_parameters``) or of earlier ones."""
-        given = self.get("rope_parameters") or self.get("rope_scaling") or {}
-        theta = float(given.get("rope_theta") or self.number("rope_theta", theta))
-        kind = given.get("rope_type") or given.get("type") or "default"
+        spelt = "rope_parameters" if self.get("rope_parameters") else "rope_scaling"
+        given = self.object(spelt)
+        theta = given.number("rope_theta", self.number("rope_theta", theta))
+        kind = given.text("rope_type") or given.text("type") or "default"
         if kind == "ntk":
-            factor = float(given["factor"])
+            factor = given.number("factor", high=1e6)
             return Rope(theta * factor, factor ** (2 / head))
         if kind != "default":
-            raise RecipeError(f"{self._path}: rotary positions of type {kind!r} are not run; default and ntk are")
+            raise RecipeError(f"{self.path}: rotary positions of type {kind[:80]!r} are not run; default and ntk are")
         return Rope(theta)
 
 
 def _two_way(config: Config) -> Shape:
     """What BERT, XLM-R and GTE spell alike."""
     config.must("hidden_act", ("gelu",))
-    hidden, heads = config.size("hidden_size"), config.size("num_attention_heads")
+    hidden, heads = config.size("hidden_size", high=65_536), config.size("num_attention_heads", high=65_536)
+    if hidden % heads:
+        raise config.wrong("num_attention_heads", f"a divisor of hidden_size, which is {hidden}")
     return Shape(
         hidden=hidden,
-        layers=config.size("num_hidden_layers"),
+        layers=config.size("num_hidden_layers", high=MOST_LAYERS),
         heads=heads,
         key_heads=heads,
         head=hidden // heads,
         inner=config.size("intermediate_size"),
-        vocabulary=config.size("vocab_size"),
-        max_tokens=config.size("max_position_embeddings"),
+        vocabulary=config.size("vocab_size", high=MOST_TOKENS),
+        max_tokens=config.size("max_position_embeddings", high=MOST_TOKENS),
         eps=config.number("layer_norm_eps", 1e-12),
     )
 
@@ -141,6 +131,8 @@ def _bert(config: Config) -> Shape:
     shape = _two_way(config)
     first = 0 if config.get("model_type") == "bert" else config.size("pad_token_id", 1) + 1
     reach = shape.max_tokens - first
+    if reach < 3:
+        raise config.wrong("max_position_embeddings", f"at least 3 more than the first position, {first}")
     return replace(shape, max_tokens=reach, first_position=first, types=config.size("type_vocab_size"))
 
 
@@ -149,24 +141,28 @@ def _gte(config: Config) -> Shape:
     config.must("layer_norm_type", ("layer_norm",))
     config.must("logn_attention_scale", (False,))
     shape = _two_way(config)
-    return replace(shape, types=int(config.get("type_vocab_size", 0)), rope=config.rope(160_000.0, shape.head))
+    return replace(shape, types=config.whole("type_vocab_size", 0, 65_536, 0), rope=config.rope(160_000.0, shape.head))
 
 
 def _qwen3(config: Config) -> Shape:
     config.must("hidden_act", ("silu",))
     config.must("attention_bias", (False,))
     config.must("use_sliding_window", (False,))
-    hidden, heads = config.size("hidden_size"), config.size("num_attention_heads")
-    head = config.size("head_dim", 128)
+    hidden, heads = config.size("hidden_size", high=65_536), config.size("num_attention_heads", high=65_536)
+    key_heads, head = config.size("num_key_value_heads", heads), config.size("head_dim", 128, high=65_536)
+    if heads % key_heads:
+        raise config.wrong("num_key_value_heads", f"a divisor of num_attention_heads, which is {heads}")
+    if head % 2:
+        raise config.wrong("head_dim", "even")
     return Shape(
         hidden=hidden,
-        layers=config.size("num_hidden_layers"),
+        layers=config.size("num_hidden_layers", high=MOST_LAYERS),
         heads=heads,
-        key_heads=config.size("num_key_value_heads", heads),
+        key_heads=key_heads,
         head=head,
         inner=config.size("intermediate_size"),
-        vocabulary=config.size("vocab_size"),
-        max_tokens=config.size("max_position_embeddings"),
+        vocabulary=config.size("vocab_size", high=MOST_TOKENS),
+        max_tokens=config.size("max_position_embeddings", high=MOST_TOKENS),
         eps=config.number("rms_norm_eps", 1e-6),
         rope=config.rope(1_000_000.0, head),
     )
