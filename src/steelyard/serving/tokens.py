@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from steelyard.engines.checkpoint.tokenizer import open_tokenizer
 from steelyard.engines.lazy import Lazy
 from steelyard.engines.packages import require
 from steelyard.errors import UsageError
@@ -69,10 +70,7 @@ class ModelCodec:
         raise HttpFailure(400, f"{said}. {_HINT}", "input", "token_arrays")
 
     def _open(self, path: Path) -> Any:
-        tokenizer = require("tokenizers", f"token arrays of {self._model}", "builtin").Tokenizer.from_file(str(path))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return tokenizer
+        return open_tokenizer(path, f"token arrays of {self._model}", "builtin")
 
 
 class TiktokenCodec:

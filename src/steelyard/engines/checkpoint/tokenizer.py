@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from steelyard.engines.packages import require
 from steelyard.errors import WeightsError
+from steelyard.models.foreign import TOKENIZER_BYTES, regular_file
 
 Ids = list[int]
 T = TypeVar("T")
@@ -128,10 +129,15 @@ def open_tokenizer(path: Path, purpose: str, extra: str) -> Any:
         raise WeightsError(
             f"{path}: not there; download the model again, or write it with AutoTokenizer.save_pretrained"
         )
+    with regular_file(path, TOKENIZER_BYTES, WeightsError) as file:
+        content = file.read(TOKENIZER_BYTES)
     try:
-        tokenizer = package.Tokenizer.from_file(str(path))
-    except Exception as wrong:  # noqa: BLE001 - tokenizers raises bare Exception for every fault of a file
-        raise WeightsError(f"{path}: not a tokenizer.json that this version of tokenizers reads: {wrong}") from None
+        tokenizer = package.Tokenizer.from_str(content.decode())
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as wrong:  # noqa: BLE001 - bare Exception for a faulty file, a panic of Rust for a regular expression
+        said = str(wrong).splitlines()[0][:200] if str(wrong) else type(wrong).__name__
+        raise WeightsError(f"{path}: not a tokenizer.json that this version of tokenizers reads: {said}") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

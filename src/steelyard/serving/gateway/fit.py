@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from steelyard.engines.checkpoint.tokenizer import open_tokenizer
 from steelyard.engines.lazy import Lazy
-from steelyard.engines.packages import require
 from steelyard.engines.render import render
 from steelyard.errors import TextError
 from steelyard.models.recipe import Recipe
@@ -78,8 +78,4 @@ class Fitter:
         return len(self._tokenizer.get().encode(text).ids)
 
     def _open(self, path: Path) -> Any:
-        found = require("tokenizers", f"counting tokens of {self._recipe.name}", "builtin")
-        tokenizer = found.Tokenizer.from_file(str(path))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return tokenizer
+        return open_tokenizer(path, f"counting tokens of {self._recipe.name}", "builtin")
