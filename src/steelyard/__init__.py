@@ -18,17 +18,22 @@ if TYPE_CHECKING:
     from steelyard.bench.evaluation.runner import WeighConfig, weigh
     from steelyard.bench.evaluation.sweep import Axes
     from steelyard.errors import SteelyardError
+    from steelyard.index.entry import Entry
+    from steelyard.index.index import Index
     from steelyard.models.recipe import Recipe
     from steelyard.models.registry import load_recipe
     from steelyard.retrieval.resolve import read_systems
     from steelyard.suites.registry import open_suite
     from steelyard.suites.suite import Suite
+    from steelyard.tuning.merge import merge
     from steelyard.types import Document, Query, Ranking, Role
 
 _HOMES = {
     "Axes": "steelyard.bench.evaluation.sweep",
     "Document": "steelyard.types",
+    "Entry": "steelyard.index.entry",
     "Evaluation": "steelyard.api.evaluation",
+    "Index": "steelyard.index.index",
     "Query": "steelyard.types",
     "Ranking": "steelyard.types",
     "Recipe": "steelyard.models.recipe",
@@ -48,6 +53,7 @@ _HOMES = {
     "load_recipe": "steelyard.models.registry",
     "load_reranker": "steelyard.api.models",
     "load_result": "steelyard.bench.evaluation.result:load",
+    "merge": "steelyard.tuning.merge",
     "open_suite": "steelyard.suites.registry",
     "read_systems": "steelyard.retrieval.resolve",
     "serve": "steelyard.api.decide",
@@ -59,7 +65,9 @@ _HOMES = {
 __all__ = [
     "Axes",
     "Document",
+    "Entry",
     "Evaluation",
+    "Index",
     "Query",
     "Ranking",
     "Recipe",
@@ -79,6 +87,7 @@ __all__ = [
     "load_recipe",
     "load_reranker",
     "load_result",
+    "merge",
     "open_suite",
     "read_systems",
     "serve",
